@@ -1,0 +1,121 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { z } from 'zod';
+
+/** A setting that cannot be used. The message names the setting, its value and what is accepted. */
+export class SettingsError extends Error {
+  override readonly name = 'SettingsError';
+}
+
+const size = z
+  .string()
+  .regex(/^\d+(\.\d+)?(KB|MB|GB)$/i)
+  .transform((text) => {
+    const unit = { KB: 1e3, MB: 1e6, GB: 1e9 }[text.slice(-2).toUpperCase()] ?? 1;
+    return Math.round(Number(text.slice(0, -2)) * unit);
+  });
+const wholeNumber = (least: number, most: number) =>
+  z
+    .string()
+    .regex(/^\d+$/)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most);
+const url = (...schemes: string[]) =>
+  z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)));
+
+/**
+ * Every setting: how it is read, its default, and what is accepted in words. A setting can also be given by file:
+ * `DATABASE_URL_FILE=/run/secrets/database_url` reads the first line of that file, so that a secret need not stand in
+ * the environment.
+ */
+const definitions = {
+  DATABASE_URL: [url('postgres', 'postgresql').optional(), 'a postgres:// URL'],
+  REDIS_URL: [url('redis', 'rediss').optional(), 'a redis:// or rediss:// URL'],
+  MQTT_URL: [url('mqtt', 'mqtts').optional(), 'an mqtt:// or mqtts:// URL'],
+  OPCUA_URLS: [
+    z
+      .string()
+      .transform((text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''))
+      .pipe(z.array(url('opc.tcp')))
+      .optional(),
+    'opc.tcp:// URLs separated by commas',
+  ],
+  HTTP_HOST: [z.string().min(1).default('127.0.0.1'), 'an address to listen on'],
+  HTTP_PORT: [wholeNumber(0, 65_535).default(8080), 'a whole number from 0 to 65535 (0: any free port)'],
+  DATA_DIR: [z.string().min(1).default('.data').transform((path) => resolve(path)), 'a directory'],
+  SIMULATE: [z.enum(['on', 'off']).default('on'), 'on or off'],
+  SIMULATE_SEED: [wholeNumber(0, 2 ** 31).default(1781), 'a whole number'],
+  SIMULATE_SPEED: [wholeNumber(1, 100_000).default(1), 'a whole number: how many times faster than real time'],
+  ADMIN_EMAIL: [z.email().default('admin@millrace.local'), 'an e-mail address'],
+  ADMIN_PASSWORD: [z.string().min(8).optional(), 'a password of at least 8 characters'],
+  LOG_LEVEL: [z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'), 'fatal, error, warn, info, debug, trace or silent'],
+  STORAGE: [z.enum(['auto', 'timescale', 'postgres']).default('auto'), 'auto, timescale or postgres'],
+  ENTERPRISE: [z.string().regex(/^[^/+#\s-]+$/).default('millrace'), 'a name without spaces, "-", "/", "+" or "#"'],
+  GATEWAY_ID: [wholeNumber(1, 32_767).default(1), 'a whole number from 1 to 32767, different for each gateway'],
+  MQTT_CLIENT_ID: [z.string().min(1).max(64).default('millrace-ingest'), 'a name of 1 to 64 characters, stable over restarts'],
+  MQTT_VERSION: [z.enum(['auto', '3.1.1', '5']).default('auto'), 'auto, 3.1.1 or 5'],
+  SPARKPLUG_HOST_ID: [z.string().regex(/^[^/+#\s]+$/).default('millrace'), 'a name without spaces, "/", "+" or "#"'],
+  OPCUA_SECURITY: [
+    z.enum(['None', 'Basic256Sha256', 'Aes128_Sha256_RsaOaep', 'Aes256_Sha256_RsaPss']).default('None'),
+    'None, Basic256Sha256, Aes128_Sha256_RsaOaep or Aes256_Sha256_RsaPss',
+  ],
+  OPCUA_USER: [z.string().min(1).optional(), 'a user name'],
+  OPCUA_PASSWORD: [z.string().min(1).optional(), 'a password'],
+  FLUSH_ROWS: [wholeNumber(1, 1_000_000).default(20_000), 'a whole number of readings'],
+  FLUSH_MS: [wholeNumber(1, 60_000).default(250), 'a whole number of milliseconds'],
+  JOURNAL_MAX_SIZE: [size.prefault('4GB'), 'a size such as 500MB or 4GB'],
+  JOURNAL_WHEN_FULL: [z.enum(['stop', 'drop-oldest', 'drop-newest']).default('stop'), 'stop, drop-oldest or drop-newest'],
+  DISK_MIN_FREE: [size.prefault('500MB'), 'a size such as 500MB or 4GB'],
+  RAW_RETENTION_DAYS: [wholeNumber(1, 36_500).default(90), 'a whole number of days'],
+  PARKED_MAX_READINGS: [wholeNumber(0, 1_000_000_000).default(1_000_000), 'a whole number of readings'],
+} as const satisfies Record<string, readonly [z.ZodType, string]>;
+
+export type Settings = { readonly [Name in keyof typeof definitions]: z.output<(typeof definitions)[Name][0]> };
+export type SettingName = keyof Settings;
+
+/**
+ * Reads and checks all settings without touching the network. This is the only place that reads the environment.
+ * Throws a SettingsError that lists every wrong setting at once.
+ */
+export function readSettings(environment: Record<string, string | undefined> = process.env): Settings {
+  const wrong: string[] = [];
+  const settings: Record<string, unknown> = {};
+  for (const [name, [schema, accepted]] of Object.entries(definitions)) {
+    const text = readText(name, environment, wrong);
+    const parsed = schema.safeParse(text);
+    if (parsed.success) settings[name] = parsed.data;
+    else wrong.push(`${name} is ${show(name, text)}; accepted is ${accepted}.`);
+  }
+  if (wrong.length > 0) throw new SettingsError(wrong.join('\n'));
+  return Object.freeze(settings) as Settings;
+}
+
+/** A setting that a room cannot work without, or a SettingsError that says so. */
+export function requireSetting<Name extends SettingName>(settings: Settings, name: Name): NonNullable<Settings[Name]> {
+  const value = settings[name];
+  if (value === undefined) throw new SettingsError(`${name} is not set; accepted is ${definitions[name][1]}.`);
+  return value as NonNullable<Settings[Name]>;
+}
+
+/** The environment for child processes: everything of this process, changed by `changes`. */
+export function environmentWith(changes: Record<string, string>): Record<string, string | undefined> {
+  return { ...process.env, ...changes };
+}
+
+function readText(name: string, environment: Record<string, string | undefined>, wrong: string[]): string | undefined {
+  const file = environment[`${name}_FILE`];
+  if (file === undefined || file === '') return environment[name] === '' ? undefined : environment[name];
+  try {
+    return readFileSync(file, 'utf8').split('\n', 1)[0]?.trim();
+  } catch (error) {
+    wrong.push(`${name}_FILE is "${file}" and cannot be read: ${(error as Error).message}.`);
+    return undefined;
+  }
+}
+
+function show(name: string, text: string | undefined): string {
+  if (text === undefined) return 'not set';
+  if (name.includes('PASSWORD')) return `${text.length} characters long`;
+  // A URL may carry a password, and this sentence ends in logs.
+  return `"${text.replace(/:\/\/([^:@/]*):[^@/]*@/, '://$1:***@')}"`;
+}

@@ -1,0 +1,57 @@
+import { defineConfig } from 'vitest/config';
+
+// Four kinds of test (docs/testing.md): pure, on a real database, end to end, and with faults caused on purpose.
+const ignored = ['**/node_modules/**', 'web/dist/**', '.data/**'];
+const withServices = { pool: 'forks', fileParallelism: false, hookTimeout: 120_000 } as const;
+
+export default defineConfig({
+  test: {
+    reporters: ['default', './core/testing/closing-line.ts'],
+    setupFiles: ['./core/testing/leaks.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts', '**/*.test.tsx'],
+          exclude: [...ignored, '**/*.{db,e2e,fault,interop,soak}.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'db',
+          include: ['**/*.db.test.ts'],
+          exclude: ignored,
+          pool: 'forks',
+          maxWorkers: 2,
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          globalSetup: ['./core/testing/database-server.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['**/*.e2e.test.ts', '**/*.interop.test.ts'],
+          exclude: ignored,
+          ...withServices,
+          testTimeout: 180_000,
+          globalSetup: ['./core/testing/database-server.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'fault',
+          include: ['**/*.fault.test.ts'],
+          exclude: ignored,
+          ...withServices,
+          testTimeout: 300_000,
+          globalSetup: ['./core/testing/database-server.ts'],
+        },
+      },
+    ],
+  },
+});
