@@ -1,0 +1,42 @@
+import { z } from 'zod';
+
+/** What more than one schema needs: identifiers, times, pages. Times are RFC 3339 UTC strings with up to microseconds. */
+export const timestamp = z.iso.datetime().meta({ description: 'RFC 3339, UTC', example: '2026-11-20T06:00:00Z' });
+/** A time given by a caller: RFC 3339 with `Z` or an offset. */
+export const timestampInput = z.iso.datetime({ offset: true });
+
+export const id = z.int().positive();
+/** An identifier in a path or query string. */
+export const idInput = z.coerce.number().pipe(z.int().positive());
+/** `true` or `false` in a query string. */
+export const flagInput = z.enum(['true', 'false']);
+
+/** Keyset pages: ask again with `cursor` = `next` of the answer until `next` is null. */
+export const pageQuery = z.object({
+  limit: z.coerce.number().pipe(z.int().min(1).max(1000)).default(100),
+  cursor: z.string().max(500).optional(),
+});
+
+/** The shape of every list. */
+export function pageOf<Item extends z.ZodType>(item: Item) {
+  return z.object({ items: z.array(item), next: z.string().nullable() });
+}
+
+/** From a site down to one machine; every row that is about a machine carries it, so that pages need no second look-up. */
+export const machinePlace = z.object({
+  machine_id: id,
+  machine_name: z.string(),
+  machine_title: z.string(),
+  line_id: id,
+  line_name: z.string(),
+  line_title: z.string(),
+  site_id: id,
+  site_name: z.string(),
+  site_title: z.string(),
+});
+export type MachinePlace = z.output<typeof machinePlace>;
+
+export const qualityName = z.enum(['bad', 'uncertain', 'good', 'stale']);
+export type QualityName = z.output<typeof qualityName>;
+/** 1 act now … 4 advisory; the same scale for alarms, faults (severity) and work orders. */
+export const priority = z.int().min(1).max(4);

@@ -1,0 +1,105 @@
+import { z } from 'zod';
+import { flagInput, id, idInput, pageOf, pageQuery, timestamp, timestampInput } from './common.ts';
+
+/** received = stored + duplicate + rejected + parked + in journal; the other counts explain some of these or stand outside. */
+export const ledgerCounts = z.object({
+  received: z.int(),
+  stored: z.int(),
+  duplicate: z.int(),
+  conflict: z.int(),
+  rejected: z.int(),
+  parked: z.int(),
+  lost_upstream: z.int(),
+  late: z.int(),
+  from_future: z.int(),
+  untimed: z.int(),
+});
+export type LedgerCounts = z.output<typeof ledgerCounts>;
+
+const sourceName = { source_id: id, source_name: z.string(), protocol: z.enum(['mqtt', 'sparkplug', 'opcua']) };
+
+export const ledgerRow = ledgerCounts.extend({ ...sourceName, started_at: timestamp });
+export type LedgerRow = z.output<typeof ledgerRow>;
+
+/** `balanced` speaks of everything ever received, not only of the asked range. */
+export const ledger = z.object({
+  balanced: z.boolean(),
+  /** One sentence that says what does not add up; empty when it does. */
+  differences: z.array(
+    z.object({ source_id: id.nullable(), source_name: z.string(), difference: z.int(), sentence: z.string() }),
+  ),
+  /** Readings acknowledged and not stored yet, by the gateways' last heartbeat. */
+  in_journal: z.int(),
+  from: timestamp,
+  to: timestamp,
+  per: z.enum(['minute', 'hour']),
+  /** Sums over the asked range. */
+  totals: ledgerCounts,
+  /** Sums since the beginning, per source. */
+  sources: z.array(ledgerCounts.extend(sourceName)),
+  items: z.array(ledgerRow),
+  next: z.string().nullable(),
+});
+export type Ledger = z.output<typeof ledger>;
+
+export const ledgerQuery = pageQuery.extend({
+  /** Default: one hour before `to`. */
+  from: timestampInput.optional(),
+  to: timestampInput.optional(),
+  source: idInput.optional(),
+  per: z.enum(['minute', 'hour']).default('minute'),
+});
+export type LedgerQuery = z.input<typeof ledgerQuery>;
+
+/** Expected against stored readings of one signal, by hour. */
+export const gapRow = z.object({
+  signal_id: id,
+  signal_name: z.string(),
+  machine_id: id,
+  machine_name: z.string(),
+  hour: timestamp,
+  expected: z.int(),
+  stored: z.int(),
+  coverage: z.number(),
+});
+export type GapRow = z.output<typeof gapRow>;
+export const gapPage = pageOf(gapRow);
+export type GapPage = z.output<typeof gapPage>;
+export const gapsQuery = pageQuery.extend({
+  from: timestampInput.optional(),
+  to: timestampInput.optional(),
+  line: idInput.optional(),
+  machine: idInput.optional(),
+  signal: idInput.optional(),
+  /** Only hours with less than this share of the expected readings. */
+  below: z.coerce.number().pipe(z.number().min(0).max(10)).default(0.95),
+});
+export type GapsQuery = z.input<typeof gapsQuery>;
+
+export const rejectedReading = z.object({
+  rejected_reading_id: id,
+  ...sourceName,
+  received_at: timestamp,
+  address: z.string(),
+  reason: z.string(),
+  detail: z.string(),
+  signal_id: id.nullable(),
+  time: timestamp.nullable(),
+  value: z.number().nullable(),
+  /** The bytes as received: text where they are UTF-8, else hexadecimal; cut at 1,000 characters in lists. */
+  payload: z.string().nullable(),
+  payload_encoding: z.enum(['utf8', 'hex']).nullable(),
+  payload_bytes: z.int().nullable(),
+  resolved_at: timestamp.nullable(),
+});
+export type RejectedReading = z.output<typeof rejectedReading>;
+export const rejectedPage = pageOf(rejectedReading);
+export type RejectedPage = z.output<typeof rejectedPage>;
+export const rejectedQuery = pageQuery.extend({
+  source: idInput.optional(),
+  reason: z.string().max(100).optional(),
+  resolved: flagInput.optional(),
+  from: timestampInput.optional(),
+  to: timestampInput.optional(),
+});
+export type RejectedQuery = z.input<typeof rejectedQuery>;
