@@ -1,0 +1,137 @@
+import type { Clock } from '../../core/clock.ts';
+import type { Log } from '../../core/log.ts';
+import type { ReadingColumns } from '../../core/reading-columns.ts';
+import type { Protocol } from '../../core/reading.ts';
+import type { Settings } from '../../core/settings.ts';
+import type { SignalRegistry } from '../resolve/signal-registry.ts';
+
+/**
+ * The border between the receivers and the rest of ingest.
+ *
+ * A receiver decodes a message into the open intake of its source (`context.intake.open(source)`, then the `add…`
+ * functions of ingest/resolve/add-reading.ts), and closes the message with `handOver`. Once the journal has the message
+ * durably on disk, `onDurable` is called; an MQTT receiver acknowledges then. Nothing else couples a receiver to the
+ * journal. Everything here is synchronous: between `open` and `handOver` there must be no `await`, so that one message
+ * is always whole in one journal record.
+ */
+export interface ReceiverContext {
+  settings: Settings;
+  log: Log;
+  clock: Clock;
+  intake: Intake;
+  /** Address → signal. Swapped whole when the plant changes; keep `version` beside anything you cache from it. */
+  registry: SignalRegistry;
+}
+
+export interface Receiver {
+  /** How each source and connection of this receiver feels, for the `source` rows and /health. Asked every few seconds. */
+  states(): SourceState[];
+  /** Stops receiving. Messages handed over before stay valid; their `onDurable` may still be called. */
+  close(): Promise<void>;
+}
+
+/** One thing that speaks to us. Names: mqtt `enterprise/site/line`, sparkplug `group/edge`, opcua the endpoint URL. */
+export interface Source {
+  readonly protocol: Protocol;
+  readonly name: string;
+}
+
+export interface SourceState extends Source {
+  connected: boolean;
+  /** Free facts for people: last error in one sentence, client id, rebirths asked, subscribed items, … */
+  status: Record<string, unknown>;
+}
+
+export interface Intake {
+  /**
+   * What is being collected for `source` since the last journal record. Ask anew for every message: the object is
+   * exchanged whenever the journal takes a record. The same Source object should be passed each time (it is interned).
+   */
+  open(source: Source): SourceIntake;
+  /**
+   * The message is complete. `onDurable(token)` is called once, when the journal has it on disk; never when the
+   * message could not be kept, so that the broker delivers it again. The token (a packet id, say) is passed back, so
+   * that one function can serve a whole connection without a closure for each message.
+   */
+  handOver(onDurable?: (token: number) => void, token?: number): void;
+  /**
+   * True while nothing more should be read: the journal is full or its disk fails. A receiver that can make its peer
+   * keep the data (QoS 1, OPC UA with queues) stops reading; what is handed over all the same is kept while memory
+   * allows, then counted as dropped.
+   */
+  readonly isFull: boolean;
+  /** Called with true when reading must stop and with false when it may go on. Returns a function that unsubscribes. */
+  onFull(listener: (full: boolean) => void): () => void;
+}
+
+/** Everything one source said since the last journal record. Plain data; filled by ingest/resolve/add-reading.ts. */
+export interface SourceIntake {
+  readonly source: Source;
+  /** Readings that arrived, counted before anything else is done with them. A message that cannot be read counts as one. */
+  received: number;
+  /** Readings (or, where only that is known, messages) that the protocol's own numbering says never reached us. */
+  lost_upstream: number;
+  /** Of the received: without a source time; the receive time was used. */
+  untimed: number;
+  /** Of the received: thrown away because the journal is full and JOURNAL_WHEN_FULL says to drop. */
+  dropped: number;
+  live: ReadingColumns;
+  /** Store-and-forward data (Sparkplug is_historical, OPC UA HistoryRead): stored, never shown as the latest value. */
+  historical: ReadingColumns;
+  texts: TextReading[];
+  parked: ParkedReading[];
+  rejected: RejectedReading[];
+}
+
+/** A reading whose value is a text (an order, a product code); the store turns the text into its number. */
+export interface TextReading {
+  signal_id: number;
+  time_us: number;
+  text: string;
+  quality: number;
+  historical: boolean;
+}
+
+/** A reading of an address that no signal has (yet). */
+export interface ParkedReading {
+  address: string;
+  time_us: number;
+  /** NaN when there is none. */
+  value: number;
+  text: string | null;
+  quality: number;
+}
+
+/** Why a reading or a whole message was rejected. */
+export type RejectReason =
+  | 'malformed_payload' // not JSON, not protobuf, not the expected shape
+  | 'wrong_topic' // not <enterprise>/<site>/<line>/<machine>[/<signal>]
+  | 'missing_value' // no value, or null without quality "bad"
+  | 'not_a_number' // a text or an object where the signal needs a number; NaN
+  | 'out_of_range' // a number that float8 cannot hold, such as 1e400
+  | 'inexact_number' // a whole number beyond 2^53 that float8 would change
+  | 'unknown_state' // a state that is neither a PackML number nor a PackML name
+  | 'wrong_quality' // a quality word that is none of ours
+  | 'wrong_time' // a time that cannot be read
+  | 'zero_time' // a clock that was never set: 1601, 1970, 1990-01-01, …
+  | 'far_future' // stamped more than a day ahead
+  | 'text_too_long'
+  | 'too_many_texts' // the room for distinct texts is used up
+  | 'unsupported_type' // DataSet, Template, arrays, …
+  | 'parked_full' // an unknown address, and no room left to park it
+  | 'conflict' // same signal and time as a stored reading, other value or quality
+  | 'refused_by_database'; // bisected out of a batch that the database would not take
+
+export interface RejectedReading {
+  address: string;
+  reason: RejectReason;
+  /** One sentence that names the thing, its value, and what is accepted. */
+  detail: string;
+  signal_id: number | null;
+  /** NaN when unknown. */
+  time_us: number;
+  /** NaN when there is none. */
+  value: number;
+  /** The bytes as received; the journal keeps at most 64 KiB of them. */
+  payload: Uint8Array | null;
+}
