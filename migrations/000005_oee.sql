@@ -57,7 +57,7 @@ create table oee_slice (
   ideal_good_seconds  float8,
   computed_at         timestamptz not null default now(),
   primary key (machine_id, started_at)
-);
+) with (fillfactor = 50);                       -- the running slice of every machine is updated every few seconds
 create index oee_slice_by_time on oee_slice (started_at);
 create index oee_slice_by_shift on oee_slice (shift_instance_id);
 
@@ -67,13 +67,36 @@ create table production_minute (
   machine_id      int not null references machine on delete cascade,
   minute          timestamptz not null,
   product_id      int,                          -- NULL: no order known
+  -- false: made while nothing was heard from the machine and learnt from the counter afterwards. True quantities, but
+  -- OEE leaves them out, because the time in which they were made is left out as well (no_data).
+  observed        boolean not null default true,
   total_count     float8 not null default 0,
   good_count      float8 not null default 0,
   reject_count    float8 not null default 0
 );
-create unique index production_minute_key on production_minute (machine_id, minute, coalesce(product_id, 0));
+create unique index production_minute_key on production_minute (machine_id, minute, coalesce(product_id, 0), observed);
+
+-- How far each machine's states and counts are known, written with every checkpoint of analytics. heard_at: source time
+-- of its newest reading; known_to: until when its open state interval may be drawn (never beyond what was heard).
+create table machine_progress (
+  machine_id      int primary key references machine on delete cascade,
+  organization_id int not null references organization,
+  heard_at        timestamptz,
+  known_to        timestamptz not null
+) with (fillfactor = 50);
+
+-- Late states, counts, faults or orders: the machine's intervals and minutes in this range are computed again from
+-- `reading`. Written in the checkpoint that met the late rows, deleted in the transaction that has computed them.
+create table machine_recompute (
+  machine_recompute_id int8 primary key generated always as identity,
+  machine_id           int not null references machine on delete cascade,
+  from_time            timestamptz not null,
+  to_time              timestamptz not null,   -- inclusive
+  noted_at             timestamptz not null default now()
+);
 
 call protect_by_organization('machine_state', 'select');
 call protect_by_organization('shift_instance', 'select');
 call protect_by_organization('oee_slice', 'select');
 call protect_by_organization('production_minute', 'select');
+call protect_by_organization('machine_progress', 'select');

@@ -35,6 +35,9 @@ create table anomaly_score (
   organization_id int not null references organization,
   time            timestamptz not null,
   score           float8,
+  value           float8,                      -- smoothed, in the signal's unit
+  expected_value  float8,                      -- the sensor's own baseline under the running product
+  deviation       float8,                      -- (value - expected_value) / usual spread; its sign says up or down
   detail          jsonb not null default '{}'
 ) with (fillfactor = 50);
 
@@ -116,12 +119,15 @@ create table work_order_event (
   at                  timestamptz not null default now(),
   employee_id         int references employee,          -- NULL: the system
   kind                text not null,                    -- created, state, occurrence, priority, comment, assigned, condition
+  fault_id            int8 references fault on delete set null,   -- of created and occurrence: the fault that came
   from_value          text,
   to_value            text,
   note                text not null default '',
   evidence            jsonb not null default '{}'
 );
 create index work_order_event_by_order on work_order_event (work_order_id, at);
+-- A fault reaches exactly one order exactly once, however often its doorbell rings.
+create unique index work_order_event_once_per_fault on work_order_event (fault_id) where kind in ('created', 'occurrence');
 
 -- Planned maintenance; the scheduler comes with a later stream, the API lists what is here.
 create table maintenance_plan (
@@ -149,25 +155,38 @@ create table reliability (
   failures           int not null,
   repairs            int not null,             -- failures whose repair has ended in the window
   mtbf_operating_seconds       float8,         -- NULL without failures; then the bound below says what is known
-  mtbf_operating_lower_seconds float8 not null,-- 90 % lower confidence bound
+  mtbf_operating_lower_seconds float8 not null,-- lower end of the two-sided 90 % interval; without failures the 95 % bound
+  mtbf_operating_upper_seconds float8,         -- upper end; NULL without failures
   mttr_restore_seconds         float8,
   availability       float8,                   -- operating / (operating + down)
   computed_at        timestamptz not null default now(),
   primary key (machine_id, window_days)
 );
 
--- Where analytics stands in the feed, and what its detectors remember; both written in one transaction.
+-- Where a follower stands in the feed; written in one transaction with what it derived from the batches before.
 create table analytics_cursor (
   follower   text not null,
   gateway_id int2 not null,
   sequence   int8 not null,
+  stored_at  timestamptz,                      -- when the last batch it took was stored: now() minus this is its lag
   primary key (follower, gateway_id)
 );
+-- What the state machines and detectors of a follower remember, one row a part (states, alarms, anomaly, …), written in
+-- the transaction of the cursor. Each part owns its encoding; a detector's columns for 1,781 sensors are one value of
+-- about 200 KB, where one jsonb row a sensor cost a thousand row versions a second.
 create table analytics_memory (
-  follower   text not null,                    -- states, oee, anomaly, alarms
-  key        int not null,                     -- machine_id or signal_id
-  memory     jsonb not null,
-  primary key (follower, key)
+  follower   text not null,
+  part       text not null,
+  memory     bytea not null,
+  primary key (follower, part)
+);
+alter table analytics_memory alter column memory set storage external;
+-- The newest batch of each gateway that was deleted from the feed. A follower whose cursor lies before it has missed
+-- batches and rebuilds that time from `reading`.
+create table feed_horizon (
+  gateway_id int2 primary key,
+  sequence   int8 not null,
+  stored_at  timestamptz not null
 );
 
 call protect_by_organization('alarm', 'select, update');
