@@ -63,6 +63,7 @@ const definitions = {
   OPCUA_PASSWORD: [z.string().min(1).optional(), 'a password'],
   FLUSH_ROWS: [wholeNumber(1, 1_000_000).default(20_000), 'a whole number of readings'],
   FLUSH_MS: [wholeNumber(1, 60_000).default(250), 'a whole number of milliseconds'],
+  FAR_FUTURE_HOURS: [wholeNumber(0, 87_600).default(24), 'a whole number of hours'],
   JOURNAL_MAX_SIZE: [size.prefault('4GB'), 'a size such as 500MB or 4GB'],
   JOURNAL_WHEN_FULL: [z.enum(['stop', 'drop-oldest', 'drop-newest']).default('stop'), 'stop, drop-oldest or drop-newest'],
   DISK_MIN_FREE: [size.prefault('500MB'), 'a size such as 500MB or 4GB'],

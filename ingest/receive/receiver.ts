@@ -67,6 +67,8 @@ export interface Intake {
 /** Everything one source said since the last journal record. Plain data; filled by ingest/resolve/add-reading.ts. */
 export interface SourceIntake {
   readonly source: Source;
+  /** Readings stamped further ahead of the receive time than this are rejected (FAR_FUTURE_HOURS). */
+  readonly far_future_hours: number;
   /** Readings that arrived, counted before anything else is done with them. A message that cannot be read counts as one. */
   received: number;
   /** Readings (or, where only that is known, messages) that the protocol's own numbering says never reached us. */
