@@ -1,0 +1,194 @@
+import { z } from 'zod';
+import { protocols, signalKinds } from '../reading.ts';
+
+/**
+ * A whole plant as one plain document: what the file import reads, the export writes, the reference plant is made as,
+ * and the simulators play. Names are those of the tables; the order of a list is the order people see.
+ */
+
+const titled = z.string().trim().min(1).max(200);
+const plainName = z.string().regex(/^[^/+#\s]{1,64}$/, 'a name of 1 to 64 characters without spaces, "/", "+" or "#"');
+// Sparkplug's group id is <enterprise>-<site>, so a "-" in either would make the two indistinguishable.
+const groupName = z
+  .string()
+  .regex(/^[^/+#\s-]{1,64}$/, 'a name of 1 to 64 characters without spaces, "-", "/", "+" or "#"');
+const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a local time as HH:MM from 00:00 to 23:59');
+const number = z.number('a number');
+const optionalNumber = z.number('a number, or nothing').nullable().default(null);
+const optionalText = z.string('a text, or nothing').max(200).nullable().default(null);
+const seconds = z.number('a number of seconds').min(0, 'a number of seconds, 0 or more').default(0);
+
+export const sourceSchema = z.strictObject({
+  protocol: z.enum(protocols, `one of ${protocols.join(', ')}`),
+  /** OPC UA only: application URI or endpoint URL; empty means any configured server. */
+  server: z.string().default(''),
+  /** mqtt: the signal's topic; sparkplug: group/edge node/device/metric; opcua: node id with namespace URI. */
+  address: z.string('an address').min(1, 'an address'),
+});
+
+export const signalSchema = z.strictObject({
+  name: plainName,
+  kind: z.enum(signalKinds, `one of ${signalKinds.join(', ')}`).default('measurement'),
+  /** What the value means to analytics: temperature, vibration, …; for counters good, reject or total. */
+  quantity: z
+    .string()
+    .regex(/^\S{1,64}$/, 'a word such as temperature; for a counter good, reject or total')
+    .optional(),
+  unit: z.string('a UCUM unit such as Cel or mm/s').max(40).default(''),
+  expected_interval_seconds: number.positive('a number of seconds above 0').default(1),
+  range_low: optionalNumber,
+  range_high: optionalNumber,
+  limit_low_low: optionalNumber,
+  limit_low: optionalNumber,
+  limit_high: optionalNumber,
+  limit_high_high: optionalNumber,
+  deadband: number.min(0, 'a number, 0 or more, in the unit of the signal').default(0),
+  on_delay_seconds: seconds,
+  off_delay_seconds: seconds,
+  counter_rollover: z
+    .number('a number above 0, or nothing')
+    .positive('a number above 0, or nothing')
+    .nullable()
+    .default(null),
+  sources: z.array(sourceSchema).default([]),
+});
+
+export const machineSchema = z.strictObject({
+  name: plainName,
+  title: titled.optional(),
+  class: plainName.default('machine'),
+  criticality: z.enum(['A', 'B', 'C'], 'A, B or C').default('B'),
+  /** The line's OEE is measured at its constraint machine; at most one a line. */
+  constraint: z.boolean('true or false').default(false),
+  manufacturer: optionalText,
+  model: optionalText,
+  serial_number: optionalText,
+  signals: z.array(signalSchema).default([]),
+});
+
+export const lineSchema = z.strictObject({
+  name: plainName,
+  title: titled.optional(),
+  ideal_cycles: z
+    .array(
+      z.strictObject({
+        product: z.string('the code of a product'),
+        seconds: number.positive('a number of seconds above 0 for one item'),
+      }),
+    )
+    .default([]),
+  machines: z.array(machineSchema).default([]),
+});
+
+export const shiftSchema = z.strictObject({
+  name: titled,
+  /** ISO weekdays on which the shift starts, 1 = Monday. */
+  weekdays: z
+    .array(
+      z
+        .number('weekdays from 1 (Monday) to 7')
+        .int()
+        .min(1, 'weekdays from 1 (Monday) to 7')
+        .max(7, 'weekdays from 1 (Monday) to 7'),
+    )
+    .min(1, 'at least one weekday from 1 (Monday) to 7')
+    .default([1, 2, 3, 4, 5, 6, 7]),
+  /** Local times of the site. A shift whose end is not after its start ends the next day. */
+  start: clockTime,
+  end: clockTime,
+  breaks: z.array(z.strictObject({ start: clockTime, end: clockTime })).default([]),
+});
+
+export const siteSchema = z.strictObject({
+  name: groupName,
+  title: titled.optional(),
+  time_zone: z
+    .string('an IANA time zone such as Europe/Berlin')
+    .refine(isTimeZone, 'an IANA time zone such as Europe/Berlin'),
+  shifts: z.array(shiftSchema).default([]),
+  lines: z.array(lineSchema).default([]),
+});
+
+export const employeeRoles = [
+  'administrator',
+  'engineer',
+  'planner',
+  'supervisor',
+  'technician',
+  'operator',
+  'viewer',
+] as const;
+
+/** The form of a plant, field by field. What fields say about each other is checked by `checkPlant`, which is the way in. */
+export const plantSchema = z
+  .strictObject({
+    enterprise: groupName,
+    products: z
+      .array(z.strictObject({ code: z.string().trim().min(1, 'a product code').max(64), title: titled.optional() }))
+      .default([]),
+    sites: z.array(siteSchema).min(1, 'at least one site'),
+    employees: z
+      .array(
+        z.strictObject({
+          email: z.email('an e-mail address'),
+          name: titled,
+          role: z.enum(employeeRoles, `one of ${employeeRoles.join(', ')}`),
+          /** The site the person works at; nothing means all of them. */
+          site: z.string().nullable().default(null),
+        }),
+      )
+      .default([]),
+  })
+  .transform(withDefaults);
+
+/** A plant as someone may write it: everything with a default may be missing. */
+export type PlantInput = z.input<typeof plantSchema>;
+/** A checked plant: nothing missing. */
+export type Plant = z.output<typeof plantSchema>;
+export type PlantSite = Plant['sites'][number];
+export type PlantLine = PlantSite['lines'][number];
+export type PlantMachine = PlantLine['machines'][number];
+export type PlantSignal = PlantMachine['signals'][number];
+export type PlantSource = PlantSignal['sources'][number];
+export type PlantShift = PlantSite['shifts'][number];
+
+/** Whether this machine's own time zone data know the name; "UTC+2"-like offsets are refused, since they know no summer time. */
+function isTimeZone(name: string): boolean {
+  if (/^[+-]/.test(name)) return false;
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Titles default to names, and quantities to the signal's name (measurements) or its kind. */
+function withDefaults<Input extends z.output<typeof siteSchema>>(plant: {
+  enterprise: string;
+  products: { code: string; title?: string | undefined }[];
+  sites: Input[];
+  employees: { email: string; name: string; role: (typeof employeeRoles)[number]; site: string | null }[];
+}) {
+  return {
+    enterprise: plant.enterprise,
+    products: plant.products.map((product) => ({ code: product.code, title: product.title ?? product.code })),
+    sites: plant.sites.map((site) => ({
+      ...site,
+      title: site.title ?? site.name,
+      lines: site.lines.map((line) => ({
+        ...line,
+        title: line.title ?? line.name,
+        machines: line.machines.map((machine) => ({
+          ...machine,
+          title: machine.title ?? machine.name,
+          signals: machine.signals.map((signal) => ({
+            ...signal,
+            quantity: signal.quantity ?? (signal.kind === 'measurement' ? signal.name : signal.kind),
+          })),
+        })),
+      })),
+    })),
+    employees: plant.employees,
+  };
+}
