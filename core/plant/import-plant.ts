@@ -18,7 +18,9 @@ export async function importPlant(database: Database, plant: Plant, remove = fal
   return database.withTransaction(async (connection) => {
     // Two imports at once would otherwise meet in the unique indexes and one would fail half-way through its work.
     await connection.query(`select pg_advisory_xact_lock(hashtext('millrace import plant'))`);
-    await connection.query('insert into organization (name) values ($1) on conflict (name) do nothing', [plant.enterprise]);
+    await connection.query('insert into organization (name) values ($1) on conflict (name) do nothing', [
+      plant.enterprise,
+    ]);
     const [organization] = await connection.query<{ organization_id: number }>(
       'select organization_id from organization where name = $1',
       [plant.enterprise],
@@ -56,10 +58,14 @@ function plantRows(plant: Plant) {
     line: lines.map(({ of: _, ...row }) => row),
     product: plant.products.map((product) => ({ code: product.code, title: product.title })),
     ideal_cycle: lines.flatMap(({ site, line, of }) => of.ideal_cycles.map((cycle) => ({ site, line, ...cycle }))),
-    shift: plant.sites.flatMap((site) => site.shifts.map((shift, position) => ({ site: site.name, position, ...shift }))),
+    shift: plant.sites.flatMap((site) =>
+      site.shifts.map((shift, position) => ({ site: site.name, position, ...shift })),
+    ),
     machine: machines.map(({ of: { signals: _, ...machine }, ...row }) => ({ ...row, ...machine })),
     signal: signals.map(({ of: { sources: _, ...signal }, ...row }) => ({ ...row, ...signal })),
-    signal_source: signals.flatMap(({ position: _, of, ...row }) => of.sources.map((source) => ({ ...row, ...source }))),
+    signal_source: signals.flatMap(({ position: _, of, ...row }) =>
+      of.sources.map((source) => ({ ...row, ...source })),
+    ),
     employee: plant.employees,
   };
 }
@@ -223,7 +229,11 @@ const removers = {
      where organization_id = $1 and code not in (select code from jsonb_to_recordset($2::jsonb) as r(code text))`,
 } satisfies Partial<Record<keyof PlantRows, string>>;
 
-async function removeOthers(connection: Connection, organizationId: number, rows: PlantRows): Promise<Record<string, number>> {
+async function removeOthers(
+  connection: Connection,
+  organizationId: number,
+  rows: PlantRows,
+): Promise<Record<string, number>> {
   const removed: Record<string, number> = {};
   for (const [table, sql] of Object.entries(removers)) {
     removed[table] = await connection.execute(sql, [organizationId, JSON.stringify(rows[table as keyof PlantRows])]);

@@ -163,13 +163,17 @@ function isTimeZone(name: string): boolean {
   }
 }
 
-/** Titles default to names, and quantities to the signal's name (measurements) or its kind. */
+/**
+ * Titles default to names, and quantities to the signal's name (measurements) or its kind. Ideal cycles come in the
+ * order of the products, the only one that the database keeps.
+ */
 function withDefaults<Input extends z.output<typeof siteSchema>>(plant: {
   enterprise: string;
   products: { code: string; title?: string | undefined }[];
   sites: Input[];
   employees: { email: string; name: string; role: (typeof employeeRoles)[number]; site: string | null }[];
 }) {
+  const order = new Map(plant.products.map((product, index) => [product.code, index]));
   return {
     enterprise: plant.enterprise,
     products: plant.products.map((product) => ({ code: product.code, title: product.title ?? product.code })),
@@ -179,6 +183,9 @@ function withDefaults<Input extends z.output<typeof siteSchema>>(plant: {
       lines: site.lines.map((line) => ({
         ...line,
         title: line.title ?? line.name,
+        ideal_cycles: line.ideal_cycles.toSorted(
+          (one, two) => (order.get(one.product) ?? 0) - (order.get(two.product) ?? 0),
+        ),
         machines: line.machines.map((machine) => ({
           ...machine,
           title: machine.title ?? machine.name,
