@@ -47,6 +47,21 @@ export interface AnswerOptions<Name extends QueueName> {
 /** The schema that BullMQ's PostgreSQL backend keeps its own tables in; our migrations never touch it. */
 export const queueSchema = 'bullmq';
 
+/**
+ * Brings BullMQ's own tables in the PostgreSQL database to the version of the installed package. Opening a queue does
+ * not do it (BullMQ 6 only checks), so that the rooms need no right to create tables. Any number may run at once:
+ * BullMQ holds an advisory lock for the whole of its one transaction.
+ */
+export async function migrateQueues(databaseUrl: string): Promise<void> {
+  const connection = { connectionString: databaseUrl, schema: queueSchema, max: 1, application_name: 'millrace migrate', migrate: true };
+  const queue = new Queue('migrate', { connection }, createPostgresBackend);
+  try {
+    await queue.waitUntilReady();
+  } finally {
+    await queue.close();
+  }
+}
+
 const keepJobs = { removeOnComplete: true, removeOnFail: { count: 100 } } as const;
 
 /**
