@@ -11,7 +11,11 @@ const oldestTimescale = [2, 28] as const;
  * `storage` allows it, plain PostgreSQL otherwise. Afterwards the recorded engine holds, and a `storage` that says
  * something else is refused, because the tables of one cannot become those of the other.
  */
-export async function chooseEngine(connection: Connection, storage: Storage, recorded: Engine | undefined): Promise<Engine> {
+export async function chooseEngine(
+  connection: Connection,
+  storage: Storage,
+  recorded: Engine | undefined,
+): Promise<Engine> {
   if (recorded !== undefined && storage !== 'auto' && storage !== recorded) {
     throw new MigrationError(
       `STORAGE is "${storage}", but this database was set up with "${recorded}"; set STORAGE=${recorded} or use an empty database.`,
@@ -41,7 +45,10 @@ async function requireTimescale(connection: Connection): Promise<void> {
       `select extversion as version, current_setting('timescaledb.license', true) as license
          from pg_extension where extname = 'timescaledb'`,
     );
-    if (state === undefined) throw new MigrationError('TimescaleDB could not be created in this database; set STORAGE=postgres to do without it.');
+    if (state === undefined)
+      throw new MigrationError(
+        'TimescaleDB could not be created in this database; set STORAGE=postgres to do without it.',
+      );
     if (state.license !== 'timescale') {
       throw new MigrationError(
         `TimescaleDB is here without its Community features (timescaledb.license is "${state.license}"); use the Community build with timescaledb.license=timescale, or set STORAGE=postgres.`,

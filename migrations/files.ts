@@ -36,11 +36,15 @@ export function readMigrations(folder: string, engine: Engine): Migration[] {
     for (const [number, file] of files) {
       const twin = common.get(number);
       if (twin !== undefined) {
-        throw new MigrationError(`migrations/${twin} and migrations/${file} have the same number; give one of them another.`);
+        throw new MigrationError(
+          `migrations/${twin} and migrations/${file} have the same number; give one of them another.`,
+        );
       }
       const missing = byEngine.find((other) => !other.files.has(number));
       if (missing !== undefined) {
-        throw new MigrationError(`migrations/${file} has no counterpart in migrations/${missing.engine}/; add it, empty if need be.`);
+        throw new MigrationError(
+          `migrations/${file} has no counterpart in migrations/${missing.engine}/; add it, empty if need be.`,
+        );
       }
     }
   }
@@ -51,14 +55,18 @@ export function readMigrations(folder: string, engine: Engine): Migration[] {
 function listFiles(folder: string, prefix: string): Map<number, string> {
   const files = new Map<number, string>();
   if (!existsSync(folder)) return files;
-  for (const file of readdirSync(folder).filter((name) => name.endsWith('.sql')).sort()) {
+  for (const file of readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()) {
     const number = Number(/^(\d{6})_[a-z0-9_]+\.sql$/.exec(file)?.[1]);
     if (!(number > 0)) {
       throw new MigrationError(`migrations/${prefix}${file} is not named like 000001_what_it_is_about.sql; rename it.`);
     }
     const twin = files.get(number);
     if (twin !== undefined) {
-      throw new MigrationError(`migrations/${twin} and migrations/${prefix}${file} have the same number; give one of them another.`);
+      throw new MigrationError(
+        `migrations/${twin} and migrations/${prefix}${file} have the same number; give one of them another.`,
+      );
     }
     files.set(number, `${prefix}${file}`);
   }

@@ -18,7 +18,9 @@ try {
     },
   });
   if (settings.REDIS_URL === undefined) await migrateQueues(url);
-  process.stdout.write(`the database is at version ${result.version} on ${result.engine}, ${result.applied.length} applied now\n`);
+  process.stdout.write(
+    `the database is at version ${result.version} on ${result.engine}, ${result.applied.length} applied now\n`,
+  );
 } catch (error) {
   process.exitCode = 1;
   if (error instanceof MigrationError || error instanceof SettingsError) process.stderr.write(`${error.message}\n`);

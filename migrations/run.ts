@@ -73,7 +73,9 @@ async function migrateLocked(connection: Connection, options: MigrateOptions): P
   const known = readMigrations(folder, engine);
   checkApplied(done, known);
   const newest = done.at(-1)?.number ?? 0;
-  const pending = known.filter((migration) => migration.number > newest && migration.number <= (options.upTo ?? Infinity));
+  const pending = known.filter(
+    (migration) => migration.number > newest && migration.number <= (options.upTo ?? Infinity),
+  );
   if (done.length === 0) await createBooks(connection);
   for (const migration of pending) {
     const startedAt = performance.now();
@@ -97,7 +99,9 @@ interface Applied {
 async function readApplied(connection: Connection): Promise<Applied[]> {
   const [books] = await connection.query("select 1 where to_regclass('public.schema_migration') is not null");
   if (books === undefined) return [];
-  return connection.query<Applied>('select number, name, checksum, engine from public.schema_migration order by number');
+  return connection.query<Applied>(
+    'select number, name, checksum, engine from public.schema_migration order by number',
+  );
 }
 
 function createBooks(connection: Connection): Promise<unknown> {
@@ -139,16 +143,16 @@ function checkApplied(done: readonly Applied[], known: readonly Migration[]): vo
 
 async function apply(connection: Connection, engine: Engine, migration: Migration): Promise<void> {
   const record = async (): Promise<void> => {
-    await connection.query('insert into public.schema_migration (number, name, checksum, engine) values ($1, $2, $3, $4)', [
-      migration.number,
-      migration.name,
-      migration.checksum,
-      engine,
-    ]);
+    await connection.query(
+      'insert into public.schema_migration (number, name, checksum, engine) values ($1, $2, $3, $4)',
+      [migration.number, migration.name, migration.checksum, engine],
+    );
   };
   if (!migration.inTransaction) {
     for (const statement of splitStatements(migration.sql)) {
-      await connection.query(statement.text).catch((error: unknown) => fail(migration, error, statement.text, statement.line));
+      await connection
+        .query(statement.text)
+        .catch((error: unknown) => fail(migration, error, statement.text, statement.line));
     }
     await record();
     return;

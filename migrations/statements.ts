@@ -12,7 +12,8 @@ export interface Statement {
 export function splitStatements(sql: string): Statement[] {
   const statements: Statement[] = [];
   // Each alternative skips over one thing that may hide a semicolon; the last takes any one character.
-  const token = /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_][A-Za-z_0-9]*)?\$[\s\S]*?\$\1\$|[\s\S]/g;
+  const token =
+    /--[^\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_][A-Za-z_0-9]*)?\$[\s\S]*?\$\1\$|[\s\S]/g;
   let start = 0;
   let begun = -1;
   function finish(end: number): void {
