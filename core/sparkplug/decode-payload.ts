@@ -71,32 +71,61 @@ function decodeMetric(bytes: Uint8Array, start: number, end: number, columns: Pa
   while (pos < end) {
     let tag = bytes[pos++] as number;
     if (tag >= 0x80) {
-      tag = readVarint(bytes, pos - 1, end);
-      if (tag === bad) return 'a field tag is cut off';
+      const long = readVarint(bytes, pos - 1, end);
+      if (long === bad || long > 0x7fff_ffff) return 'a field tag is cut off';
+      tag = long | 0;
       pos = wire.next;
     }
-    switch (tag & 7) {
-      case 0: {
-        // One byte is enough for most aliases, flags and datatypes.
-        let value = pos < end ? (bytes[pos] as number) : bad;
-        if (value >= 0 && value < 0x80) {
+    switch (tag) {
+      case 0x10: {
+        const first = pos < end ? (bytes[pos] as number) : 0xff;
+        if (first < 0x80) {
+          alias = first;
           pos++;
-          wire.low = value;
-          wire.high = 0;
         } else {
-          value = readVarint(bytes, pos, end);
-          if (value === bad) return 'a number is cut off';
+          alias = readVarint(bytes, pos, end);
+          if (alias === bad) return 'its alias is cut off';
           pos = wire.next;
         }
-        if (tag === 0x10) alias = value;
-        else if (tag === 0x18) time = value;
-        else if (tag === 0x20) {
-          if (value > 255) return `${value} is no datatype`;
-          datatype = value;
-        } else if (tag === 0x28) flags = value === 0 ? flags & ~Flag.historical : flags | Flag.historical;
-        else if (tag === 0x30) flags = value === 0 ? flags & ~Flag.transient : flags | Flag.transient;
-        else if (tag === 0x38) flags = value === 0 ? flags & ~Flag.null : flags | Flag.null;
-        else if (tag === 0x50) {
+        break;
+      }
+      case 0x18:
+        // Timestamps of our age are six bytes long, and every metric has one: they are read without a loop.
+        if (pos + 6 <= end && isSixBytes(bytes, pos)) {
+          time = sixByteVarint(bytes, pos);
+          pos += 6;
+        } else {
+          time = readVarint(bytes, pos, end);
+          if (time === bad) return 'its timestamp is cut off';
+          pos = wire.next;
+        }
+        break;
+      case 0x69:
+        if (pos + 8 > end) return 'a double is cut off';
+        field = ValueField.double;
+        scratch[0] = word(bytes, pos);
+        scratch[1] = word(bytes, pos + 4);
+        number = asDouble[0] as number;
+        pos += 8;
+        break;
+      case 0x65:
+        if (pos + 4 > end) return 'a float is cut off';
+        field = ValueField.float;
+        scratch[0] = word(bytes, pos);
+        number = asFloat[0] as number;
+        pos += 4;
+        break;
+      case 0x20:
+      case 0x28:
+      case 0x30:
+      case 0x38:
+      case 0x50:
+      case 0x58:
+      case 0x70: {
+        const value = readVarint(bytes, pos, end);
+        if (value === bad) return 'a number is cut off';
+        pos = wire.next;
+        if (tag === 0x50) {
           field = ValueField.int;
           // A negative number may come as ten bytes; uint32 keeps the lower half.
           number = wire.low;
@@ -107,33 +136,25 @@ function decodeMetric(bytes: Uint8Array, start: number, end: number, columns: Pa
         } else if (tag === 0x70) {
           field = ValueField.boolean;
           number = value === 0 ? 0 : 1;
-        } else if (tag < 8) return 'a field has the number 0';
+        } else if (tag === 0x20) {
+          if (value > 255) return `${value} is no datatype`;
+          datatype = value;
+        } else {
+          const flag = tag === 0x28 ? Flag.historical : tag === 0x30 ? Flag.transient : Flag.null;
+          flags = value === 0 ? flags & ~flag : flags | flag;
+        }
         break;
       }
-      case 1:
-        if (pos + 8 > end) return 'a double is cut off';
-        if (tag === 0x69) {
-          field = ValueField.double;
-          scratch[0] = word(bytes, pos);
-          scratch[1] = word(bytes, pos + 4);
-          number = asDouble[0] as number;
-        } else if (tag < 8) return 'a field has the number 0';
-        pos += 8;
-        break;
-      case 5:
-        if (pos + 4 > end) return 'a float is cut off';
-        if (tag === 0x65) {
-          field = ValueField.float;
-          scratch[0] = word(bytes, pos);
-          number = asFloat[0] as number;
-        } else if (tag < 8) return 'a field has the number 0';
-        pos += 4;
-        break;
-      case 2: {
+      default: {
+        if ((tag & 7) !== 2) {
+          pos = skipField(bytes, tag, pos, end);
+          if (pos === bad || tag < 8) return `a field with the tag ${tag} is cut off or of no known form`;
+          break;
+        }
         const length = readVarint(bytes, pos, end);
         if (length === bad || wire.next + length > end) return 'a text or nested message is longer than the metric';
         const from = wire.next;
-        pos = from + length;
+        pos = from + (length | 0);
         if (tag === 0x0a) {
           nameStart = from;
           nameEnd = pos;
@@ -148,10 +169,7 @@ function decodeMetric(bytes: Uint8Array, start: number, end: number, columns: Pa
         else if (tag === 0x92) field = ValueField.template;
         else if (tag === 0x9a) field = ValueField.extension;
         else if (tag < 8) return 'a field has the number 0';
-        break;
       }
-      default:
-        return `a field has the wire type ${tag & 7}, which does not exist in Sparkplug`;
     }
   }
   if (nameStart < 0 && Number.isNaN(alias)) return 'it has neither a name nor an alias';
@@ -168,6 +186,27 @@ function decodeMetric(bytes: Uint8Array, start: number, end: number, columns: Pa
   columns.low[row] = low;
   columns.high[row] = high;
   return null;
+}
+
+function isSixBytes(bytes: Uint8Array, pos: number): boolean {
+  const more =
+    (bytes[pos] as number) &
+    (bytes[pos + 1] as number) &
+    (bytes[pos + 2] as number) &
+    (bytes[pos + 3] as number) &
+    (bytes[pos + 4] as number);
+  return more >= 0x80 && (bytes[pos + 5] as number) < 0x80;
+}
+
+/** 42 bits: times until the year 2109. */
+function sixByteVarint(bytes: Uint8Array, pos: number): number {
+  const low =
+    ((bytes[pos] as number) & 0x7f) |
+    (((bytes[pos + 1] as number) & 0x7f) << 7) |
+    (((bytes[pos + 2] as number) & 0x7f) << 14) |
+    (((bytes[pos + 3] as number) & 0x7f) << 21);
+  const high = ((bytes[pos + 4] as number) & 0x7f) | ((bytes[pos + 5] as number) << 7);
+  return high * 0x1000_0000 + low;
 }
 
 function word(bytes: Uint8Array, pos: number): number {
