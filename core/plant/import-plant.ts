@@ -45,27 +45,25 @@ type PlantRows = ReturnType<typeof plantRows>;
 function plantRows(plant: Plant) {
   const sites = plant.sites.map((site) => ({ site: site.name, title: site.title, time_zone: site.time_zone }));
   const lines = plant.sites.flatMap((site) =>
-    site.lines.map((line, position) => ({ site: site.name, line: line.name, title: line.title, position, of: line })),
+    site.lines.map((line, position) => ({ of: line, row: { site: site.name, line: line.name, position } })),
   );
-  const machines = lines.flatMap(({ site, line, of }) =>
-    of.machines.map((machine, position) => ({ site, line, machine: machine.name, position, of: machine })),
+  const machines = lines.flatMap(({ of: line, row }) =>
+    line.machines.map((machine, position) => ({ of: machine, row: { ...row, machine: machine.name, position } })),
   );
-  const signals = machines.flatMap(({ site, line, machine, of }) =>
-    of.signals.map((signal, position) => ({ site, line, machine, signal: signal.name, position, of: signal })),
+  const signals = machines.flatMap(({ of: machine, row }) =>
+    machine.signals.map((signal, position) => ({ of: signal, row: { ...row, signal: signal.name, position } })),
   );
   return {
     site: sites,
-    line: lines.map(({ of: _, ...row }) => row),
+    line: lines.map(({ of: line, row }) => ({ ...row, title: line.title })),
     product: plant.products.map((product) => ({ code: product.code, title: product.title })),
-    ideal_cycle: lines.flatMap(({ site, line, of }) => of.ideal_cycles.map((cycle) => ({ site, line, ...cycle }))),
+    ideal_cycle: lines.flatMap(({ of: line, row }) => line.ideal_cycles.map((cycle) => ({ ...row, ...cycle }))),
     shift: plant.sites.flatMap((site) =>
       site.shifts.map((shift, position) => ({ site: site.name, position, ...shift })),
     ),
-    machine: machines.map(({ of: { signals: _, ...machine }, ...row }) => ({ ...row, ...machine })),
-    signal: signals.map(({ of: { sources: _, ...signal }, ...row }) => ({ ...row, ...signal })),
-    signal_source: signals.flatMap(({ position: _, of, ...row }) =>
-      of.sources.map((source) => ({ ...row, ...source })),
-    ),
+    machine: machines.map(({ of: machine, row }) => ({ ...machine, ...row, signals: undefined })),
+    signal: signals.map(({ of: signal, row }) => ({ ...signal, ...row, sources: undefined })),
+    signal_source: signals.flatMap(({ of: signal, row }) => signal.sources.map((source) => ({ ...row, ...source }))),
     employee: plant.employees,
   };
 }

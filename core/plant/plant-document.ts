@@ -6,35 +6,38 @@ import { protocols, signalKinds } from '../reading.ts';
  * and the simulators play. Names are those of the tables; the order of a list is the order people see.
  */
 
-const titled = z.string().trim().min(1).max(200);
-const plainName = z.string().regex(/^[^/+#\s]{1,64}$/, 'a name of 1 to 64 characters without spaces, "/", "+" or "#"');
+/** A text of a certain form; the same words say what is accepted when it is missing, of another type, or misshapen. */
+const form = (pattern: RegExp, accepted: string) => z.string(accepted).regex(pattern, accepted);
+const list = <Item extends z.ZodType>(item: Item) => z.array(item, 'a list');
+
+const titled = form(/^\S(.{0,198}\S)?$/, 'a text of 1 to 200 characters in one line');
+const plainName = form(/^[^/+#\s]{1,64}$/, 'a name of 1 to 64 characters without spaces, "/", "+" or "#"');
 // Sparkplug's group id is <enterprise>-<site>, so a "-" in either would make the two indistinguishable.
-const groupName = z
-  .string()
-  .regex(/^[^/+#\s-]{1,64}$/, 'a name of 1 to 64 characters without spaces, "-", "/", "+" or "#"');
-const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'a local time as HH:MM from 00:00 to 23:59');
+const groupName = form(/^[^/+#\s-]{1,64}$/, 'a name of 1 to 64 characters without spaces, "-", "/", "+" or "#"');
+const clockTime = form(/^([01]\d|2[0-3]):[0-5]\d$/, 'a local time as HH:MM from 00:00 to 23:59');
 const number = z.number('a number');
 const optionalNumber = z.number('a number, or nothing').nullable().default(null);
-const optionalText = z.string('a text, or nothing').max(200).nullable().default(null);
+const optionalText = z
+  .string('a text, or nothing')
+  .max(200, 'a text of at most 200 characters')
+  .nullable()
+  .default(null);
 const seconds = z.number('a number of seconds').min(0, 'a number of seconds, 0 or more').default(0);
 
 export const sourceSchema = z.strictObject({
   protocol: z.enum(protocols, `one of ${protocols.join(', ')}`),
   /** OPC UA only: application URI or endpoint URL; empty means any configured server. */
-  server: z.string().default(''),
+  server: z.string('a server address, or nothing').default(''),
   /** mqtt: the signal's topic; sparkplug: group/edge node/device/metric; opcua: node id with namespace URI. */
-  address: z.string('an address').min(1, 'an address'),
+  address: form(/^\S(.*\S)?$/, 'an address'),
 });
 
 export const signalSchema = z.strictObject({
   name: plainName,
   kind: z.enum(signalKinds, `one of ${signalKinds.join(', ')}`).default('measurement'),
   /** What the value means to analytics: temperature, vibration, …; for counters good, reject or total. */
-  quantity: z
-    .string()
-    .regex(/^\S{1,64}$/, 'a word such as temperature; for a counter good, reject or total')
-    .optional(),
-  unit: z.string('a UCUM unit such as Cel or mm/s').max(40).default(''),
+  quantity: form(/^\S{1,64}$/, 'a word such as temperature; for a counter good, reject or total').optional(),
+  unit: z.string('a UCUM unit such as Cel or mm/s').max(40, 'a UCUM unit of at most 40 characters').default(''),
   expected_interval_seconds: number.positive('a number of seconds above 0').default(1),
   range_low: optionalNumber,
   range_high: optionalNumber,
@@ -50,7 +53,7 @@ export const signalSchema = z.strictObject({
     .positive('a number above 0, or nothing')
     .nullable()
     .default(null),
-  sources: z.array(sourceSchema).default([]),
+  sources: list(sourceSchema).default([]),
 });
 
 export const machineSchema = z.strictObject({
@@ -63,7 +66,7 @@ export const machineSchema = z.strictObject({
   manufacturer: optionalText,
   model: optionalText,
   serial_number: optionalText,
-  signals: z.array(signalSchema).default([]),
+  signals: list(signalSchema).default([]),
 });
 
 export const lineSchema = z.strictObject({
@@ -77,26 +80,22 @@ export const lineSchema = z.strictObject({
       }),
     )
     .default([]),
-  machines: z.array(machineSchema).default([]),
+  machines: list(machineSchema).default([]),
 });
+
+const weekday = z.int('weekdays from 1 (Monday) to 7').min(1, 'weekdays from 1 to 7').max(7, 'weekdays from 1 to 7');
 
 export const shiftSchema = z.strictObject({
   name: titled,
   /** ISO weekdays on which the shift starts, 1 = Monday. */
   weekdays: z
-    .array(
-      z
-        .number('weekdays from 1 (Monday) to 7')
-        .int()
-        .min(1, 'weekdays from 1 (Monday) to 7')
-        .max(7, 'weekdays from 1 (Monday) to 7'),
-    )
-    .min(1, 'at least one weekday from 1 (Monday) to 7')
+    .array(weekday, 'weekdays such as mon-fri, in YAML a list of numbers from 1 (Monday) to 7')
+    .min(1, 'at least one weekday')
     .default([1, 2, 3, 4, 5, 6, 7]),
   /** Local times of the site. A shift whose end is not after its start ends the next day. */
   start: clockTime,
   end: clockTime,
-  breaks: z.array(z.strictObject({ start: clockTime, end: clockTime })).default([]),
+  breaks: list(z.strictObject({ start: clockTime, end: clockTime })).default([]),
 });
 
 export const siteSchema = z.strictObject({
@@ -105,8 +104,8 @@ export const siteSchema = z.strictObject({
   time_zone: z
     .string('an IANA time zone such as Europe/Berlin')
     .refine(isTimeZone, 'an IANA time zone such as Europe/Berlin'),
-  shifts: z.array(shiftSchema).default([]),
-  lines: z.array(lineSchema).default([]),
+  shifts: list(shiftSchema).default([]),
+  lines: list(lineSchema).default([]),
 });
 
 export const employeeRoles = [
@@ -124,9 +123,14 @@ export const plantSchema = z
   .strictObject({
     enterprise: groupName,
     products: z
-      .array(z.strictObject({ code: z.string().trim().min(1, 'a product code').max(64), title: titled.optional() }))
+      .array(
+        z.strictObject({
+          code: form(/^\S(.{0,62}\S)?$/, 'a product code of 1 to 64 characters'),
+          title: titled.optional(),
+        }),
+      )
       .default([]),
-    sites: z.array(siteSchema).min(1, 'at least one site'),
+    sites: list(siteSchema).min(1, 'at least one site'),
     employees: z
       .array(
         z.strictObject({
@@ -134,7 +138,7 @@ export const plantSchema = z
           name: titled,
           role: z.enum(employeeRoles, `one of ${employeeRoles.join(', ')}`),
           /** The site the person works at; nothing means all of them. */
-          site: z.string().nullable().default(null),
+          site: z.string('the name of a site, or nothing').nullable().default(null),
         }),
       )
       .default([]),

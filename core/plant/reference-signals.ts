@@ -13,7 +13,7 @@ interface MachineSignals {
   /** Nominal line-to-line voltage of the site, V. */
   voltage: number;
   counterRollover: number | null;
-  source(signal: string): SourceInput;
+  source: (signal: string) => SourceInput;
 }
 
 /**

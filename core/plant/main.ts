@@ -1,0 +1,114 @@
+import { parseArgs } from 'node:util';
+import { openDatabase } from '../database.ts';
+import { createLog } from '../log.ts';
+import { readSettings, requireSetting, SettingsError } from '../settings.ts';
+import { exportPlant } from './export-plant.ts';
+import { importPlant } from './import-plant.ts';
+import type { Plant } from './plant-document.ts';
+import { PlantFileError } from './plant-file-error.ts';
+import { readPlantFile, writePlantFile } from './plant-file.ts';
+import { referencePlant } from './reference-plant.ts';
+
+const usage = `How to bring your plant in and out (docs/your-plant.md):
+
+  npm run plant -- import FILE             all of FILE (.csv, .yaml) or, if anything in it is wrong, nothing
+  npm run plant -- import FILE --check     only say what is wrong; needs no database
+  npm run plant -- import FILE --remove    also remove what the database has and FILE has not
+  npm run plant -- export FILE             write the plant to FILE (.csv, .yaml)
+  npm run plant -- reference               import the reference plant
+  npm run plant -- reference FILE          write the reference plant to FILE, as an example
+`;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { check: { type: 'boolean' }, remove: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+  });
+  const [command, file] = positionals;
+  if (values.help === true || command === undefined) {
+    process.stdout.write(usage);
+    process.exitCode = values.help === true ? 0 : 1;
+    return;
+  }
+  const settings = readSettings();
+  switch (command) {
+    case 'import': {
+      const plant = readPlantFile(requireFile(file));
+      if (values.check === true) process.stdout.write(`${file} is right: ${describe(plant)}. Nothing was imported.\n`);
+      else await importInto(plant, values.remove === true);
+      return;
+    }
+    case 'export': {
+      const plant = await withDatabase((database) => exportPlant(database, settings.ENTERPRISE));
+      writePlantFile(requireFile(file), plant);
+      process.stdout.write(`${file}: ${describe(plant)}.\n`);
+      return;
+    }
+    case 'reference': {
+      const plant = referencePlant(settings.SIMULATE_SEED, settings.ENTERPRISE);
+      if (file === undefined) return importInto(plant, values.remove === true);
+      writePlantFile(file, plant);
+      process.stdout.write(`${file}: ${describe(plant)}.\n`);
+      return;
+    }
+    default:
+      throw new SettingsError(`There is no command "${command}".\n\n${usage}`);
+  }
+}
+
+async function importInto(plant: Plant, remove: boolean): Promise<void> {
+  const { written, removed } = await withDatabase((database) => importPlant(database, plant, remove));
+  process.stdout.write(`${plant.enterprise}: ${describe(plant)}.\n`);
+  process.stdout.write(`New or changed: ${counts(written)}.\n`);
+  if (remove) process.stdout.write(`Removed: ${counts(removed)}.\n`);
+}
+
+async function withDatabase<Result>(
+  work: (database: ReturnType<typeof openDatabase>) => Promise<Result>,
+): Promise<Result> {
+  const settings = readSettings();
+  const log = createLog('plant', settings.LOG_LEVEL);
+  const database = openDatabase({ url: requireSetting(settings, 'DATABASE_URL'), name: 'millrace plant', log });
+  try {
+    return await work(database);
+  } finally {
+    await database.close();
+  }
+}
+
+function requireFile(file: string | undefined): string {
+  if (file === undefined) throw new SettingsError(`The name of a file is missing.\n\n${usage}`);
+  return file;
+}
+
+function describe(plant: Plant): string {
+  const lines = plant.sites.flatMap((site) => site.lines);
+  const machines = lines.flatMap((line) => line.machines);
+  const signals = machines.flatMap((machine) => machine.signals);
+  const sensors = signals.filter((signal) => signal.kind === 'measurement');
+  return `${plant.sites.length} sites, ${lines.length} lines, ${machines.length} machines, ${signals.length} signals (${sensors.length} sensors)`;
+}
+
+function counts(rows: Record<string, number>): string {
+  const some = Object.entries(rows).filter(([, count]) => count > 0);
+  return some.length === 0 ? 'nothing' : some.map(([table, count]) => `${table} ${count}`).join(', ');
+}
+
+try {
+  await main();
+} catch (error) {
+  const isPlain = error instanceof PlantFileError || error instanceof SettingsError;
+  process.stderr.write(isPlain ? `${error.message}\n` : `${sentence(error)}\n`);
+  if (error instanceof PlantFileError)
+    process.stderr.write(`\n${error.problems.length} problems; nothing was imported.\n`);
+  process.exitCode = 1;
+}
+
+function sentence(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND')
+    return `The database of DATABASE_URL does not answer (${code}). Is it running?`;
+  if (code === '42P01') return 'The database has no tables yet. Run "npm run migrate" first.';
+  if (code === 'ENOENT' || code === 'EACCES') return `The file cannot be read: ${message}.`;
+  return message;
+}
