@@ -26,9 +26,12 @@ export const oeeFigures = z.object({
   performance: z.number().nullable(),
   quality: z.number().nullable(),
   oee: z.number().nullable(),
+  /** Net equipment effectiveness: like OEE, but setup is no loss. */
+  nee: z.number().nullable(),
   /** Share of the planned time about which something was heard, 0..1. */
   coverage: z.number().nullable(),
-  flags: z.array(z.enum(['performance_over_1', 'ideal_cycle_missing', 'counts_without_running'])),
+  /** What to know before trusting a ratio, see core/oee-ratios.ts. */
+  flags: z.array(z.enum(['ideal_cycle_too_slow', 'counted_without_running', 'counts_contradict', 'no_ideal_cycle'])),
 });
 export type OeeFigures = z.output<typeof oeeFigures>;
 

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+import { ProblemError } from './problem.ts';
+
+const keySchema = z
+  .array(z.union([z.string().max(200), z.number()]))
+  .min(1)
+  .max(4);
+export type CursorKey = z.output<typeof keySchema>;
+
+/**
+ * A place in a list: the sort key of the last row the caller has, as base64url JSON. Opaque to callers, so that a list
+ * may change its order later. It holds nothing secret and is used only as SQL parameters, so it is not signed.
+ */
+export function encodeCursor(key: CursorKey): string {
+  return Buffer.from(JSON.stringify(key)).toString('base64url');
+}
+
+/** The key in a cursor of `types.length` parts, or undefined for none. Throws a validation problem for a foreign cursor. */
+export function decodeCursor(
+  cursor: string | undefined,
+  types: readonly ('string' | 'number')[],
+): CursorKey | undefined {
+  if (cursor === undefined) return undefined;
+  try {
+    const key = keySchema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
+    if (key.length === types.length && key.every((part, index) => typeof part === types[index])) return key;
+  } catch {
+    // Falls through to the problem below: whatever it is, it is not a cursor of ours.
+  }
+  throw new ProblemError(
+    'validation',
+    'cursor is not one this list gave out; accepted is the `next` of its last page.',
+    {
+      errors: [{ field: 'cursor', value: cursor, accepted: "the `next` of the list's last page" }],
+    },
+  );
+}
+
+/** Cuts the extra row that was asked for to know whether there is more, and makes the next cursor from the last row kept. */
+export function toPage<Row>(
+  rows: Row[],
+  limit: number,
+  keyOf: (row: Row) => CursorKey,
+): { items: Row[]; next: string | null } {
+  if (rows.length <= limit) return { items: rows, next: null };
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  return { items, next: last === undefined ? null : encodeCursor(keyOf(last)) };
+}
