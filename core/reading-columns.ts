@@ -66,17 +66,23 @@ export function encodedBytes(count: number): number {
 
 /** The rows in use as one buffer of its own. */
 export function encodeColumns(columns: ReadingColumns): Buffer {
+  const buffer = Buffer.allocUnsafeSlow(encodedBytes(columns.length));
+  encodeColumnsInto(columns, buffer, 0);
+  return buffer;
+}
+
+/** Writes the rows in use into `buffer` at `start` and answers the offset behind them. */
+export function encodeColumnsInto(columns: ReadingColumns, buffer: Buffer, start: number): number {
   const count = columns.length;
-  const buffer = Buffer.allocUnsafeSlow(encodedBytes(count));
-  buffer.writeUInt32LE(version, 0);
-  buffer.writeUInt32LE(count, 4);
-  let offset = headerBytes;
+  buffer.writeUInt32LE(version, start);
+  buffer.writeUInt32LE(count, start + 4);
+  let offset = start + headerBytes;
   for (const array of [columns.time_us, columns.value, columns.signal_id, columns.quality]) {
     const bytes = count * array.BYTES_PER_ELEMENT;
     buffer.set(new Uint8Array(array.buffer, array.byteOffset, bytes), offset);
     offset += bytes;
   }
-  return buffer;
+  return offset;
 }
 
 /** The columns of an encoded buffer (copied, so that the result is aligned and owns its memory). Throws on a foreign form. */

@@ -1,0 +1,284 @@
+import { join } from 'node:path';
+import { monotonic, pause } from '../../core/clock.ts';
+import type { Log } from '../../core/log.ts';
+import { retryDelay } from '../../core/retry.ts';
+import { sealFrame, segmentHeader, segmentHeaderBytes, type Frame } from './frame.ts';
+import type { JournalFile, JournalFiles } from './journal-files.ts';
+import { openSegmentReader, type Damage, type SegmentReader } from './segment-reader.ts';
+
+export interface JournalOptions {
+  directory: string;
+  gatewayId: number;
+  /** Above this many bytes the journal is full. */
+  maxBytes: number;
+  /** Below this many free bytes on the disk the journal is full. */
+  minFreeBytes: number;
+  /** The last sequence that the database has committed: older records are thrown away, new ones count on from here. */
+  committed: number;
+  files: JournalFiles;
+  log: Log;
+}
+
+export interface JournalState {
+  /** Readings in records that are not committed yet. */
+  readings: number;
+  bytes: number;
+  segments: number;
+  last_sequence: number;
+  committed_sequence: number;
+  /** Regions or records found damaged since the start, and the records that were dropped to make room. */
+  damaged: number;
+  /** Why nothing can be written just now, or null. */
+  failure: string | null;
+  free_bytes: number;
+}
+
+export interface Journal {
+  /**
+   * Appends one record (its frame still open, `frameBytes` free in front) and answers its sequence when it is on the
+   * disk. While the disk fails it tries again, in a new segment, until it succeeds or the journal closes: then it
+   * throws. One call at a time.
+   */
+  append(record: Buffer, readings: number): Promise<number>;
+  /** The next record after the last one read, or undefined when all were read. The payload is valid until the next call. */
+  read(): Promise<Frame | undefined>;
+  /** Begins reading again after the last committed record, for a store that gave up a batch. */
+  rewind(): Promise<void>;
+  /** Every record up to `sequence` is in the database: frees the segments that hold nothing else. */
+  advance(sequence: number, readings: number): Promise<void>;
+  /** True when `maxBytes` or `minFreeBytes` forbid more. Looks at the disk at most once a second. */
+  isFull(): Promise<boolean>;
+  /** Removes the oldest segment that the reader has not begun, and hands its frames to `take` for the books. False when there is none. */
+  dropOldest(take: (frame: Frame) => void): Promise<boolean>;
+  readonly state: JournalState;
+  close(): Promise<void>;
+}
+
+interface Segment {
+  path: string;
+  /** Bytes that are known to be on the disk; a reader goes no further. */
+  durable: number;
+  lastSequence: number;
+  readings: number;
+}
+
+/**
+ * Opens the journal in `directory`: reads all segments that may hold uncommitted records, cuts a torn tail, and reports
+ * damage without failing. New records always go to a new segment, never behind an old tail.
+ */
+export async function openJournal(options: JournalOptions): Promise<Journal> {
+  const { directory, files, log } = options;
+  await files.makeDirectory(directory);
+  const closing = new AbortController();
+  const segments: Segment[] = [];
+  const segmentBytes = Math.max(64 * 1024, Math.min(64 * 1024 * 1024, Math.floor(options.maxBytes / 8)));
+  let committed = options.committed;
+  let lastSequence = options.committed;
+  let unread = 0;
+  let damaged = 0;
+  let failure: string | null = null;
+  let freeBytes = Number.POSITIVE_INFINITY;
+  let freeAskedAt = Number.NEGATIVE_INFINITY;
+
+  function onDamage(path: string, { from, to }: Damage): void {
+    damaged++;
+    log.error({ path, from, to }, 'damaged bytes in the journal were skipped; the readings in them are lost');
+  }
+
+  await findSegments();
+  // The file that is being written; its segment stands last in `segments`.
+  let writing: { file: JournalFile; segment: Segment } | undefined;
+  let reading: { reader: SegmentReader; segment: Segment } | undefined;
+  let opening: Segment | undefined;
+  let lastRead = committed;
+
+  async function findSegments(): Promise<void> {
+    const names = (await files.list(directory)).filter((name) => name.endsWith('.journal')).sort();
+    for (const name of names) {
+      const path = join(directory, name);
+      const file = await files.open(path, 'keep');
+      const size = await file.size();
+      const reader = await openSegmentReader(file, path, (damage) => onDamage(path, damage));
+      const segment: Segment = { path, durable: size, lastSequence: 0, readings: 0 };
+      for (let frame = await reader.next(size); frame !== undefined; frame = await reader.next(size)) {
+        if (frame.sequence > lastSequence) unread += frame.readings;
+        lastSequence = Math.max(lastSequence, frame.sequence);
+        segment.lastSequence = frame.sequence;
+        segment.readings += frame.readings;
+      }
+      if (reader.position < size) {
+        log.warn({ path, kept_bytes: reader.position, cut_bytes: size - reader.position }, 'a torn record at the end of the journal was cut; it was never acknowledged');
+        segment.durable = reader.position;
+        await file.truncate(reader.position).catch((error: unknown) => log.warn({ error, path }, 'cutting failed; the tail is ignored'));
+      }
+      await reader.close();
+      if (segment.lastSequence > committed) segments.push(segment);
+      else await files.remove(path);
+    }
+  }
+
+  async function startSegment(): Promise<{ file: JournalFile; segment: Segment }> {
+    const path = join(directory, `${(lastSequence + 1).toString(16).padStart(16, '0')}.journal`);
+    const file = await files.open(path, 'create');
+    try {
+      await file.write(segmentHeader(options.gatewayId), 0);
+      await file.sync();
+      await files.syncDirectory(directory);
+    } catch (error) {
+      await file.close().catch(() => undefined);
+      throw error;
+    }
+    const segment: Segment = { path, durable: segmentHeaderBytes, lastSequence: 0, readings: 0 };
+    segments.push(segment);
+    return { file, segment };
+  }
+
+  async function writeRecord(record: Buffer, sequence: number, readings: number): Promise<void> {
+    if (writing !== undefined && writing.segment.durable >= segmentBytes) await endSegment();
+    writing ??= await startSegment();
+    const { file, segment } = writing;
+    await file.write(record, segment.durable);
+    await file.sync();
+    segment.durable += record.length;
+    segment.lastSequence = sequence;
+    segment.readings += readings;
+  }
+
+  async function endSegment(): Promise<void> {
+    const ended = writing;
+    writing = undefined;
+    if (ended === undefined) return;
+    // After a failed sync the kernel may have thrown the pages away and call them clean: what was not durable before
+    // is cut off here and written again into another file, never synced again in this one.
+    await ended.file.truncate(ended.segment.durable).catch(() => undefined);
+    await ended.file.close().catch(() => undefined);
+    if (ended.segment.lastSequence > 0) return;
+    segments.splice(segments.indexOf(ended.segment), 1);
+    await files.remove(ended.segment.path).catch(() => undefined);
+  }
+
+  async function freeSegments(): Promise<void> {
+    while (segments[0] !== undefined && segments[0] !== writing?.segment && segments[0].lastSequence <= committed) {
+      const segment = segments[0];
+      if (reading?.segment === segment) await endReading();
+      segments.shift();
+      await files.remove(segment.path).catch((error: unknown) => {
+        log.warn({ error, path: segment.path }, 'a stored journal segment could not be removed; the next start removes it');
+      });
+    }
+  }
+
+  async function endReading(): Promise<void> {
+    const ended = reading;
+    reading = undefined;
+    await ended?.reader.close().catch(() => undefined);
+  }
+
+  return {
+    async append(record, readings) {
+      const sequence = lastSequence + 1;
+      sealFrame(record, sequence, readings);
+      for (let attempt = 1; ; attempt++) {
+        try {
+          await writeRecord(record, sequence, readings);
+          break;
+        } catch (error) {
+          if (failure === null) log.error({ error }, 'the journal cannot be written; nothing is acknowledged until it can');
+          failure = `The journal in ${directory} cannot be written: ${(error as Error).message}.`;
+          await endSegment();
+          await pause(retryDelay({ minMs: 100, maxMs: 5000 }, attempt), closing.signal);
+          if (closing.signal.aborted) throw new Error('The journal was closed before the record could be written.', { cause: error });
+        }
+      }
+      if (failure !== null) log.info('the journal can be written again');
+      failure = null;
+      lastSequence = sequence;
+      unread += readings;
+      return sequence;
+    },
+    async read() {
+      for (;;) {
+        if (reading === undefined) {
+          const segment = segments.find((candidate) => candidate.lastSequence > lastRead);
+          if (segment === undefined) return undefined;
+          // Named before the first await, so that dropOldest does not take it away meanwhile.
+          opening = segment;
+          const file = await files.open(segment.path, 'keep');
+          reading = { segment, reader: await openSegmentReader(file, segment.path, () => undefined) };
+        }
+        const { segment, reader } = reading;
+        const frame = await reader.next(segment.durable);
+        if (frame === undefined) {
+          if (segment === writing?.segment || segment.lastSequence > lastRead) {
+            // All that is whole was read. A sealed segment whose last record can no longer be read must not stop the rest.
+            if (segment === writing?.segment) return undefined;
+            onDamage(segment.path, { from: reader.position, to: segment.durable });
+            lastRead = segment.lastSequence;
+          }
+          await endReading();
+          continue;
+        }
+        if (frame.sequence <= lastRead) continue;
+        lastRead = frame.sequence;
+        return frame;
+      }
+    },
+    async rewind() {
+      await endReading();
+      lastRead = committed;
+    },
+    async advance(sequence, readings) {
+      committed = Math.max(committed, sequence);
+      unread = Math.max(0, unread - readings);
+      await freeSegments();
+    },
+    async isFull() {
+      if (monotonic() - freeAskedAt > 1000) {
+        freeAskedAt = monotonic();
+        // A disk that cannot even be asked shows itself at the next write.
+        freeBytes = await files.freeBytes(directory).catch(() => freeBytes);
+      }
+      return totalBytes(segments) >= options.maxBytes || freeBytes < options.minFreeBytes;
+    },
+    async dropOldest(take) {
+      const index = segments.findIndex(
+        (segment) => segment !== writing?.segment && segment !== opening && segment.lastSequence > lastRead,
+      );
+      const segment = segments[index];
+      if (segment === undefined) return false;
+      const file = await files.open(segment.path, 'keep');
+      const reader = await openSegmentReader(file, segment.path, (damage) => onDamage(segment.path, damage));
+      for (let frame = await reader.next(segment.durable); frame !== undefined; frame = await reader.next(segment.durable)) {
+        unread = Math.max(0, unread - frame.readings);
+        take(frame);
+      }
+      await reader.close();
+      segments.splice(index, 1);
+      await files.remove(segment.path);
+      return true;
+    },
+    get state() {
+      return {
+        readings: unread,
+        bytes: totalBytes(segments),
+        segments: segments.length,
+        last_sequence: lastSequence,
+        committed_sequence: committed,
+        damaged,
+        failure,
+        free_bytes: freeBytes,
+      };
+    },
+    async close() {
+      closing.abort();
+      await endReading();
+      await endSegment();
+    },
+  };
+}
+
+function totalBytes(segments: readonly Segment[]): number {
+  let bytes = 0;
+  for (const segment of segments) bytes += segment.durable;
+  return bytes;
+}

@@ -1,0 +1,304 @@
+import { monotonic, type Clock } from '../../core/clock.ts';
+import type { Log } from '../../core/log.ts';
+import type { Protocol } from '../../core/reading.ts';
+import { createColumns } from '../../core/reading-columns.ts';
+import type { Intake, Source, SourceIntake } from '../receive/receiver.ts';
+import type { Journal } from './journal.ts';
+import { decodeEntry, encodeBackfill, encodeIntake, journaled, type JournaledIntake } from './record.ts';
+
+export interface IntakeOptions {
+  journal: Journal;
+  clock: Clock;
+  log: Log;
+  whenFull: 'stop' | 'drop-oldest' | 'drop-newest';
+  farFutureHours: number;
+  /** Called after every record that became durable, so that the store looks. */
+  onRecord: () => void;
+}
+
+export interface JournalIntake extends Intake {
+  /** Asks the store, in the journal's order, to back-fill the parked readings of an address that has become known. */
+  backfill(protocol: Protocol, address: string): void;
+  /** Readings taken in that are not on the disk yet. */
+  readonly waiting: number;
+  /** Readings thrown away since the start because there was no room. */
+  readonly dropped: number;
+  /** Journals what was handed over. */
+  close(): Promise<void>;
+}
+
+/**
+ * One fdatasync serves every message that arrived meanwhile. It starts when nothing arrived for a millisecond, at the
+ * latest after `longestWaitMs`, or at once when `manyReadings` wait: at 20,000 messages a second a sync each 4 ms costs
+ * 2 % of a core, a sync for each message would need 3 cores.
+ */
+const longestWaitMs = 4;
+const manyReadings = 20_000;
+/** While the journal cannot take anything, this many readings are kept in memory before more are refused. */
+const mostWaiting = 500_000;
+/** The same for rejected payloads, which may be large. */
+const mostWaitingBytes = 64 * 1024 * 1024;
+
+/** The intake that writes to `journal`: collects what receivers hand over and makes it durable in groups. */
+export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRecord }: IntakeOptions): JournalIntake {
+  const bySource = new Map<Source, SourceIntake>();
+  // Where messages go that cannot be kept: counted, not stored.
+  let refused: SourceIntake | undefined;
+  let durables: ((token: number) => void)[] = [];
+  let tokens: number[] = [];
+  let commands: Buffer[] = [];
+  let carried: JournaledIntake[] = [];
+  let handedOver = 0;
+  let oldestAt = 0;
+  let waitingReadings = 0;
+  let waitingBytes = 0;
+  let dropped = 0;
+  let timer: NodeJS.Timeout | undefined;
+  let flushing: Promise<void> | undefined;
+  let full = false;
+  let closed = false;
+  const listeners = new Set<(full: boolean) => void>();
+
+  function createSource(source: Source): SourceIntake {
+    return {
+      source,
+      far_future_hours: farFutureHours,
+      received: 0,
+      lost_upstream: 0,
+      untimed: 0,
+      dropped: 0,
+      live: createColumns(64),
+      historical: createColumns(0),
+      texts: [],
+      parked: [],
+      rejected: [],
+    };
+  }
+
+  function open(source: Source): SourceIntake {
+    if (closed || waitingReadings >= mostWaiting || waitingBytes >= mostWaitingBytes) {
+      refused = createSource(source);
+      return refused;
+    }
+    let intake = bySource.get(source);
+    if (intake === undefined) {
+      intake = createSource(source);
+      bySource.set(source, intake);
+    }
+    touched = intake;
+    receivedBefore = intake.received;
+    rejectedBefore = intake.rejected.length;
+    return intake;
+  }
+  let touched: SourceIntake | undefined;
+  let receivedBefore = 0;
+  let rejectedBefore = 0;
+
+  function handOver(onDurable?: (token: number) => void, token = 0): void {
+    if (refused !== undefined) {
+      // A peer that waits for the acknowledgement sends it again; anything else is lost here, and counted.
+      if (onDurable === undefined && !closed) countDropped(refused);
+      refused = undefined;
+      return;
+    }
+    if (touched !== undefined) {
+      waitingReadings += touched.received - receivedBefore;
+      for (let index = rejectedBefore; index < touched.rejected.length; index++) {
+        waitingBytes += 200 + (touched.rejected[index]?.payload?.length ?? 0);
+      }
+      touched = undefined;
+    }
+    if (onDurable !== undefined) {
+      durables.push(onDurable);
+      tokens.push(token);
+    }
+    if (handedOver++ === 0) oldestAt = monotonic();
+    if (waitingReadings >= manyReadings) startFlush();
+    else schedule();
+  }
+
+  function countDropped(intake: SourceIntake): void {
+    dropped += intake.received;
+    const kept = bySource.get(intake.source) ?? createSource(intake.source);
+    bySource.set(intake.source, kept);
+    kept.received += intake.received;
+    kept.dropped += intake.received;
+    kept.lost_upstream += intake.lost_upstream;
+    if (handedOver++ === 0) oldestAt = monotonic();
+    schedule();
+  }
+
+  function schedule(): void {
+    if (timer !== undefined || flushing !== undefined) return;
+    const seen = handedOver;
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (handedOver === seen || monotonic() - oldestAt >= longestWaitMs) startFlush();
+      else schedule();
+    }, 1);
+  }
+
+  function startFlush(): void {
+    if (flushing !== undefined) return;
+    clearTimeout(timer);
+    timer = undefined;
+    flushing = flush()
+      .catch((error: unknown) => log.error({ error }, 'what was received could not be journaled and is not acknowledged'))
+      .finally(() => {
+        flushing = undefined;
+        if (handedOver > 0 && !closed) schedule();
+      });
+  }
+
+  async function flush(): Promise<void> {
+    await makeRoom();
+    if (full && whenFull === 'stop') return;
+    while (commands.length > 0 || handedOver > 0) {
+      if (handedOver > 0) {
+        const durable = { durables, tokens };
+        const readings = waitingReadings;
+        const record = cut();
+        const watch = setTimeout(() => setFull(true), 1000);
+        try {
+          await journal.append(record, readings);
+        } finally {
+          clearTimeout(watch);
+        }
+        for (const [index, onDurable] of durable.durables.entries()) onDurable(durable.tokens[index] ?? 0);
+      }
+      for (let command = commands.shift(); command !== undefined; command = commands.shift()) await journal.append(command, 0);
+      onRecord();
+      if (handedOver > 0 && monotonic() - oldestAt < longestWaitMs) break;
+      await makeRoom();
+      if (full && whenFull === 'stop') return;
+    }
+    await makeRoom();
+  }
+
+  /** Everything collected as one record; what was collected begins anew. */
+  function cut(): Buffer {
+    const sources: JournaledIntake[] = carried;
+    for (const intake of bySource.values()) {
+      if (intake.received === 0 && intake.lost_upstream === 0) continue;
+      if (full && whenFull === 'drop-newest') dropReadings(intake);
+      sources.push(journaled(intake));
+    }
+    const record = encodeIntake(clock(), sources);
+    for (const intake of bySource.values()) clear(intake);
+    durables = [];
+    tokens = [];
+    carried = [];
+    handedOver = 0;
+    waitingReadings = 0;
+    waitingBytes = 0;
+    return record;
+  }
+
+  function dropReadings(intake: SourceIntake): void {
+    dropped += intake.received - intake.dropped;
+    intake.dropped = intake.received;
+    clearReadings(intake);
+  }
+
+  async function makeRoom(): Promise<void> {
+    let isFull = await journal.isFull();
+    while (isFull && whenFull === 'drop-oldest') {
+      const took = await journal.dropOldest((frame) => {
+        const entry = decodeEntry(frame.payload);
+        if (entry.kind === 'backfill') commands.push(encodeBackfill(entry.protocol, entry.address));
+        else for (const source of entry.sources) carry(source);
+      });
+      if (!took) break;
+      isFull = await journal.isFull();
+    }
+    if (isFull !== full) setFull(isFull);
+  }
+
+  /** The books of a record that was dropped, for the next record: its readings count as dropped there. */
+  function carry(source: JournaledIntake): void {
+    dropped += source.received - source.dropped;
+    waitingReadings += source.received;
+    const same = carried.find((other) => other.protocol === source.protocol && other.name === source.name);
+    const into = same ?? emptyLike(source);
+    if (same === undefined) carried.push(into);
+    into.received += source.received;
+    into.dropped += source.received;
+    into.lost_upstream += source.lost_upstream;
+    if (handedOver++ === 0) oldestAt = monotonic();
+  }
+
+  function setFull(isFull: boolean): void {
+    if (full === isFull) return;
+    full = isFull;
+    if (full) log.error({ when_full: whenFull, ...journal.state }, 'the journal can take nothing more; acknowledging and reading stop');
+    else log.info('the journal takes readings again');
+    if (whenFull === 'stop' || !full || journal.state.failure !== null) for (const listener of listeners) listener(full);
+  }
+
+  // While the journal is full nothing is handed over any more, so that somebody must look whether there is room again.
+  const lookout = setInterval(() => {
+    if (flushing === undefined && (full || handedOver > 0 || commands.length > 0)) startFlush();
+  }, 200);
+  lookout.unref();
+
+  return {
+    open,
+    handOver,
+    get isFull() {
+      return full;
+    },
+    onFull(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    backfill(protocol, address) {
+      commands.push(encodeBackfill(protocol, address));
+      startFlush();
+    },
+    get waiting() {
+      return waitingReadings;
+    },
+    get dropped() {
+      return dropped;
+    },
+    async close() {
+      closed = true;
+      clearInterval(lookout);
+      await flushing;
+      startFlush();
+      await flushing;
+    },
+  };
+}
+
+function clearReadings(intake: SourceIntake): void {
+  intake.live.length = 0;
+  intake.historical.length = 0;
+  intake.texts.length = 0;
+  intake.parked.length = 0;
+  intake.rejected.length = 0;
+}
+
+function clear(intake: SourceIntake): void {
+  clearReadings(intake);
+  intake.received = 0;
+  intake.lost_upstream = 0;
+  intake.untimed = 0;
+  intake.dropped = 0;
+}
+
+function emptyLike(source: JournaledIntake): JournaledIntake {
+  return {
+    protocol: source.protocol,
+    name: source.name,
+    received: 0,
+    lost_upstream: 0,
+    untimed: 0,
+    dropped: 0,
+    live: createColumns(0),
+    historical: createColumns(0),
+    texts: [],
+    parked: [],
+    rejected: [],
+  };
+}
