@@ -14,7 +14,11 @@ export const queuePayloads = {
   /** Refresh rollup buckets: the touched source-time range in milliseconds. */
   rollups: z.object({ from_ms: z.number(), to_ms: z.number() }),
   /** Recompute OEE slices; without machines, those whose slice is running. */
-  oee: z.object({ machine_ids: z.array(z.number()).optional(), from_ms: z.number().optional(), to_ms: z.number().optional() }),
+  oee: z.object({
+    machine_ids: z.array(z.number()).optional(),
+    from_ms: z.number().optional(),
+    to_ms: z.number().optional(),
+  }),
   /** An alarm was raised or cleared: diagnose the machine. */
   diagnosis: z.object({ machine_id: z.number() }),
   /** A fault was diagnosed: decide about a work order. */
@@ -34,7 +38,11 @@ export interface Queues {
    */
   ring<Name extends QueueName>(name: Name, key: string, payload: QueuePayload<Name>): Promise<void>;
   /** Starts answering a queue, one job at a time by default, and a sweep every `sweepMs` with `sweepPayload`. */
-  answer<Name extends QueueName>(name: Name, handler: (payload: QueuePayload<Name>) => Promise<void>, options?: AnswerOptions<Name>): void;
+  answer<Name extends QueueName>(
+    name: Name,
+    handler: (payload: QueuePayload<Name>) => Promise<void>,
+    options?: AnswerOptions<Name>,
+  ): void;
   close(): Promise<void>;
 }
 
@@ -53,7 +61,13 @@ export const queueSchema = 'bullmq';
  * BullMQ holds an advisory lock for the whole of its one transaction.
  */
 export async function migrateQueues(databaseUrl: string): Promise<void> {
-  const connection = { connectionString: databaseUrl, schema: queueSchema, max: 1, application_name: 'millrace migrate', migrate: true };
+  const connection = {
+    connectionString: databaseUrl,
+    schema: queueSchema,
+    max: 1,
+    application_name: 'millrace migrate',
+    migrate: true,
+  };
   const queue = new Queue('migrate', { connection }, createPostgresBackend);
   try {
     await queue.waitUntilReady();
@@ -76,14 +90,23 @@ export function openQueues(options: { redisUrl?: string | undefined; databaseUrl
   let closed = false;
 
   function redis(settings: { maxRetriesPerRequest: number | null; enableOfflineQueue: boolean }): Redis {
-    const connection = new Redis(options.redisUrl ?? '', { ...settings, retryStrategy: (times) => Math.min(100 * 2 ** times, 5000) });
+    const connection = new Redis(options.redisUrl ?? '', {
+      ...settings,
+      retryStrategy: (times) => Math.min(100 * 2 ** times, 5000),
+    });
     connection.on('error', (error) => log.warn({ error: error.message }, 'the queue server cannot be reached'));
     redisConnections.push(connection);
     return connection;
   }
 
-  const producerRedis = options.redisUrl === undefined ? undefined : redis({ maxRetriesPerRequest: 1, enableOfflineQueue: false });
-  const postgres = { connectionString: options.databaseUrl, schema: queueSchema, max: 3, application_name: 'millrace queues' };
+  const producerRedis =
+    options.redisUrl === undefined ? undefined : redis({ maxRetriesPerRequest: 1, enableOfflineQueue: false });
+  const postgres = {
+    connectionString: options.databaseUrl,
+    schema: queueSchema,
+    max: 3,
+    application_name: 'millrace queues',
+  };
 
   function queueOf(name: QueueName): Queue {
     let queue = queues.get(name);
@@ -91,7 +114,11 @@ export function openQueues(options: { redisUrl?: string | undefined; databaseUrl
       queue =
         producerRedis !== undefined
           ? new Queue(name, { connection: producerRedis, defaultJobOptions: keepJobs })
-          : (new Queue(name, { connection: postgres, defaultJobOptions: keepJobs }, createPostgresBackend) as unknown as Queue);
+          : (new Queue(
+              name,
+              { connection: postgres, defaultJobOptions: keepJobs },
+              createPostgresBackend,
+            ) as unknown as Queue);
       queue.on('error', (error) => log.warn({ error: error.message, queue: name }, 'queue error'));
       queues.set(name, queue);
     }
@@ -113,17 +140,29 @@ export function openQueues(options: { redisUrl?: string | undefined; databaseUrl
         await handler(queuePayloads[name].parse(job.data) as QueuePayload<typeof name>);
       };
       // A handler that blocks the event loop for longer than the lock would run twice (BullMQ #3183), hence 60 s.
-      const settings = { concurrency: answerOptions.concurrency ?? 1, lockDuration: 60_000, ...keepJobs };
+      const settings = { concurrency: answerOptions.concurrency ?? 1, lockDuration: 60_000 };
       const worker =
         options.redisUrl !== undefined
-          ? new Worker(name, process, { ...settings, connection: redis({ maxRetriesPerRequest: null, enableOfflineQueue: true }) })
-          : (new Worker(name, process, { ...settings, connection: postgres }, createPostgresBackend) as unknown as Worker);
+          ? new Worker(name, process, {
+              ...settings,
+              connection: redis({ maxRetriesPerRequest: null, enableOfflineQueue: true }),
+            })
+          : (new Worker(
+              name,
+              process,
+              { ...settings, connection: postgres },
+              createPostgresBackend,
+            ) as unknown as Worker);
       worker.on('error', (error) => log.warn({ error: error.message, queue: name }, 'worker error'));
       worker.on('failed', (_job, error) => log.error({ error, queue: name }, 'a job failed; the sweep will try again'));
       workers.push(worker);
       if (answerOptions.sweepMs !== undefined) {
         queueOf(name)
-          .upsertJobScheduler(`sweep ${name}`, { every: answerOptions.sweepMs }, { name, data: answerOptions.sweepPayload ?? {} })
+          .upsertJobScheduler(
+            `sweep ${name}`,
+            { every: answerOptions.sweepMs },
+            { name, data: answerOptions.sweepPayload ?? {} },
+          )
           .catch((error: unknown) => log.error({ error, queue: name }, 'the sweep could not be scheduled'));
       }
     },

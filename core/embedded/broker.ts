@@ -1,0 +1,66 @@
+import { createServer, type Server } from 'node:net';
+import { mkdirSync } from 'node:fs';
+import { Aedes } from 'aedes';
+import persistence from 'aedes-persistence-level';
+import { Level } from 'level';
+import type { Log } from '../log.ts';
+
+export interface EmbeddedBroker {
+  url: string;
+  port: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * An MQTT 3.1.1 broker (aedes) on 127.0.0.1. Sessions and the QoS 1 messages queued for them live in LevelDB under
+ * `dataDir`, so that a broker killed with -9 still delivers what it acknowledged; its in-memory default would not.
+ * Throws a sentence when the port is taken.
+ */
+export async function startEmbeddedBroker(options: {
+  dataDir: string;
+  port?: number;
+  log: Log;
+}): Promise<EmbeddedBroker> {
+  const { log } = options;
+  mkdirSync(options.dataDir, { recursive: true });
+  const store = new Level<string, Buffer>(options.dataDir);
+  await store.open();
+  const broker = await Aedes.createBroker({
+    persistence: persistence(store),
+    // The defaults (100 and 42) would throttle one subscriber that takes a whole plant.
+    concurrency: 1000,
+    queueLimit: 10_000,
+  });
+  broker.on('clientError', (client, error) => log.debug({ client: client.id, error }, 'client error'));
+  broker.on('connectionError', (_client, error) => log.debug({ error }, 'connection refused'));
+  const server = createServer((socket) => {
+    socket.setNoDelay(true);
+    broker.handle(socket);
+  });
+  const port = await listen(server, options.port ?? 0);
+  return {
+    url: `mqtt://127.0.0.1:${port}`,
+    port,
+    async stop() {
+      await new Promise<void>((resolve) => broker.close(() => resolve()));
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await store.close();
+    },
+  };
+}
+
+function listen(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const text =
+        cause.code === 'EADDRINUSE'
+          ? `Port ${port} is taken by another program; set MQTT_URL to a broker of yours.`
+          : cause.message;
+      reject(new Error(text, { cause }));
+    });
+    server.listen(port, '127.0.0.1', () => {
+      const address = server.address();
+      resolve(typeof address === 'object' && address !== null ? address.port : port);
+    });
+  });
+}

@@ -1,0 +1,170 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createWriteStream, mkdirSync, renameSync, statSync, type WriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { pause } from '../clock.ts';
+import { environmentWith } from '../settings.ts';
+import { retryDelay } from '../retry.ts';
+
+export interface RoomProcess {
+  name: string;
+  /** What the room said when it was ready. */
+  detail: string;
+  stop(limitMs: number): Promise<void>;
+}
+
+export interface RoomOptions {
+  name: string;
+  /** Path of the room's main file, relative to the project. */
+  main: string;
+  parameters?: string[];
+  environment: Record<string, string>;
+  /** The project's folder. */
+  root: string;
+  logDir: string;
+  readyWithinMs: number;
+  /** One line for the person who started Millrace. */
+  tell: (line: string) => void;
+}
+
+const maxLogBytes = 20_000_000;
+
+/**
+ * Starts a room as a process of its own and waits until it says that it is ready. Afterwards a room that ends by itself
+ * is started again, with growing delays. Its log goes to `logDir/<name>.log`; warnings and errors are also told.
+ * Throws the room's own last sentence when it ends before it is ready.
+ */
+export async function startRoom(options: RoomOptions): Promise<RoomProcess> {
+  const { name, tell } = options;
+  const log = openLog(options.logDir, name);
+  let stopping = false;
+  let child = launch();
+  const detail = await untilReady(child, options);
+  const stopped = keepRunning();
+
+  function launch(): ChildProcess {
+    const started = spawn(process.execPath, [join(options.root, options.main), ...(options.parameters ?? [])], {
+      cwd: options.root,
+      env: environmentWith(options.environment) as NodeJS.ProcessEnv,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // A process group of its own: Ctrl-C reaches only the supervisor, which then stops the rooms in order.
+      detached: true,
+    });
+    started.stdout?.on('data', (chunk: Buffer) => {
+      log.write(chunk);
+      for (const line of chunk.toString().split('\n')) tellWarning(name, line, tell);
+    });
+    started.stderr?.on('data', (chunk: Buffer) => log.write(chunk));
+    return started;
+  }
+
+  async function keepRunning(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const startedAt = performance.now();
+      const code = await exitOf(child);
+      if (stopping) return;
+      if (performance.now() - startedAt > 60_000) attempt = 1;
+      const delayMs = retryDelay({ minMs: 500, maxMs: 15_000 }, attempt);
+      tell(
+        `${name} ended (${code}) and is started again in ${(delayMs / 1000).toFixed(1)} s; see ${join(options.logDir, name)}.log`,
+      );
+      await pause(delayMs);
+      if (stopping) return;
+      child = launch();
+    }
+  }
+
+  return {
+    name,
+    detail,
+    async stop(limitMs) {
+      stopping = true;
+      const kill = setTimeout(() => child.kill('SIGKILL'), limitMs);
+      child.kill('SIGTERM');
+      await stopped;
+      clearTimeout(kill);
+      log.end();
+    },
+  };
+}
+
+/** Runs a program of the project to its end. Throws what it said on standard error when it fails. */
+export async function runToEnd(options: Omit<RoomOptions, 'tell' | 'readyWithinMs'>): Promise<string> {
+  const log = openLog(options.logDir, options.name);
+  const child = spawn(process.execPath, [join(options.root, options.main), ...(options.parameters ?? [])], {
+    cwd: options.root,
+    env: environmentWith(options.environment) as NodeJS.ProcessEnv,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let said = '';
+  let complained = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    said += chunk.toString();
+    log.write(chunk);
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    complained += chunk.toString();
+    log.write(chunk);
+  });
+  const code = await exitOf(child);
+  log.end();
+  if (code !== 0) throw new Error(complained.trim() || said.trim() || `${options.name} ended with ${code}.`);
+  return said;
+}
+
+async function untilReady(child: ChildProcess, options: RoomOptions): Promise<string> {
+  let complained = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    complained = (complained + chunk.toString()).slice(-4000);
+  });
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise<string>((resolve, reject) => {
+      child.on('message', (message: { ready?: boolean; detail?: string }) => {
+        if (message.ready === true) resolve(message.detail ?? '');
+      });
+      child.once('error', reject);
+      child.once('exit', (code, signal) => {
+        reject(
+          new Error(
+            complained.trim() ||
+              `${options.name} ended at its start (${signal ?? code}); see ${join(options.logDir, options.name)}.log`,
+          ),
+        );
+      });
+      timer = setTimeout(() => {
+        reject(
+          new Error(
+            `${options.name} was not ready within ${options.readyWithinMs / 1000} s; see ${join(options.logDir, options.name)}.log`,
+          ),
+        );
+        child.kill('SIGKILL');
+      }, options.readyWithinMs);
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function exitOf(child: ChildProcess): Promise<string | number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.signalCode ?? child.exitCode);
+  return new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)));
+}
+
+function openLog(folder: string, name: string): WriteStream {
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `${name}.log`);
+  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > maxLogBytes) renameSync(file, `${file}.1`);
+  return createWriteStream(file, { flags: 'a' });
+}
+
+function tellWarning(name: string, line: string, tell: (line: string) => void): void {
+  const levels = /^\{"level":(\d+)/.exec(line);
+  if (levels === null || Number(levels[1]) < 50) return;
+  try {
+    const entry = JSON.parse(line) as { msg?: string; error?: { message?: string } | string };
+    const cause = typeof entry.error === 'string' ? entry.error : entry.error?.message;
+    tell(`${name}: ${entry.msg ?? ''}${cause === undefined ? '' : ` (${cause})`}`);
+  } catch {
+    // Half a line of a long entry; it stands whole in the log file.
+  }
+}
