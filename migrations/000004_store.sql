@@ -13,6 +13,8 @@ create table latest_value (
 -- sequence is not above it has been committed already, books and feed included.
 create table gateway (
   gateway_id        int2 primary key,
+  -- Names the gateway's journal folder, so that a journal filled for one database is never stored in another.
+  identity          uuid not null default gen_random_uuid(),
   last_sequence     int8 not null default 0,
   -- Heartbeat, every few seconds: what the journal holds that is not stored yet, and how the gateway feels.
   reported_at       timestamptz,
@@ -46,7 +48,8 @@ create table source (
   unique (organization_id, protocol, name)
 );
 
--- The books, per source and minute of receipt: received = stored + duplicate + rejected + parked (+ in journal).
+-- The books, per source and minute of receipt: received = stored + duplicate + rejected + parked + dropped
+-- (+ in journal).
 create table ledger (
   organization_id int not null references organization,
   source_id       int not null references source on delete cascade,
@@ -57,6 +60,7 @@ create table ledger (
   conflict        int8 not null default 0,     -- of the duplicates: same time, different value (kept in rejected_reading)
   rejected        int8 not null default 0,
   parked          int8 not null default 0,
+  dropped         int8 not null default 0,     -- thrown away by the gateway: journal full and JOURNAL_WHEN_FULL says to drop
   lost_upstream   int8 not null default 0,     -- sequence gaps and queue overflows: readings that never reached us
   late            int8 not null default 0,     -- of the stored: older than the live window
   from_future     int8 not null default 0,     -- of the rejected: stamped too far ahead
