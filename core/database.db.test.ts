@@ -84,7 +84,7 @@ test('copyIn answers the rows copied; a refused row and a failing source undo th
       yield Buffer.from('5\n');
       throw new Error('the source broke');
     }
-    await expect(copy(failing())).rejects.toThrow();
+    await expect(copy(failing())).rejects.toThrow('the source broke');
     expect(await copy(Array.from({ length: 200 }, (_, index) => Buffer.from(`${index + 10}\n`)))).toBe(200);
     expect(await pool.query('select count(*) as rows from copied')).toEqual([{ rows: 203 }]);
   });

@@ -70,9 +70,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   // The pool waits for it and hands out no connection on which it failed: one that could not `set role` would be bound
   // by no row-level security.
   if (onConnect !== undefined) {
-    config.onConnect = async (client) => {
-      await client.query(onConnect);
-    };
+    config.onConnect = (client): unknown => client.query(onConnect);
   }
   const pool = new pg.Pool(config);
   pool.on('error', (error) => options.log.warn({ error }, 'an idle database connection was lost'));
