@@ -3,7 +3,7 @@ import { monotonic } from '../clock.ts';
 export interface Report {
   /** Shows that a part is starting, and when it is up how long it took. */
   step(name: string, work: () => Promise<string>): Promise<void>;
-  say(line: string): void;
+  say: (line: string) => void;
   /** Seconds since the command began, Node's own start included. */
   elapsedSeconds(): number;
 }
