@@ -35,37 +35,83 @@ const definitions = {
   OPCUA_URLS: [
     z
       .string()
-      .transform((text) => text.split(',').map((part) => part.trim()).filter((part) => part !== ''))
+      .transform((text) =>
+        text
+          .split(',')
+          .map((part) => part.trim())
+          .filter((part) => part !== ''),
+      )
       .pipe(z.array(url('opc.tcp')))
       .optional(),
     'opc.tcp:// URLs separated by commas',
   ],
   HTTP_HOST: [z.string().min(1).default('127.0.0.1'), 'an address to listen on'],
   HTTP_PORT: [wholeNumber(0, 65_535).default(8080), 'a whole number from 0 to 65535 (0: any free port)'],
-  DATA_DIR: [z.string().min(1).default('.data').transform((path) => resolve(path)), 'a directory'],
+  DATA_DIR: [
+    z
+      .string()
+      .min(1)
+      .default('.data')
+      .transform((path) => resolve(path)),
+    'a directory',
+  ],
   SIMULATE: [z.enum(['on', 'off']).default('on'), 'on or off'],
   SIMULATE_SEED: [wholeNumber(0, 2 ** 31).default(1781), 'a whole number'],
   SIMULATE_SPEED: [wholeNumber(1, 100_000).default(1), 'a whole number: how many times faster than real time'],
   ADMIN_EMAIL: [z.email().default('admin@millrace.local'), 'an e-mail address'],
   ADMIN_PASSWORD: [z.string().min(8).optional(), 'a password of at least 8 characters'],
-  LOG_LEVEL: [z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'), 'fatal, error, warn, info, debug, trace or silent'],
+  LOG_LEVEL: [
+    z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+    'fatal, error, warn, info, debug, trace or silent',
+  ],
   STORAGE: [z.enum(['auto', 'timescale', 'postgres']).default('auto'), 'auto, timescale or postgres'],
-  ENTERPRISE: [z.string().regex(/^[^/+#\s-]+$/).default('millrace'), 'a name without spaces, "-", "/", "+" or "#"'],
+  ENTERPRISE: [
+    z
+      .string()
+      .regex(/^[^/+#\s-]+$/)
+      .default('millrace'),
+    'a name without spaces, "-", "/", "+" or "#"',
+  ],
   GATEWAY_ID: [wholeNumber(1, 32_767).default(1), 'a whole number from 1 to 32767, different for each gateway'],
-  MQTT_CLIENT_ID: [z.string().min(1).max(64).default('millrace-ingest'), 'a name of 1 to 64 characters, stable over restarts'],
+  MQTT_CLIENT_ID: [
+    z.string().min(1).max(64).default('millrace-ingest'),
+    'a name of 1 to 64 characters, stable over restarts',
+  ],
   MQTT_VERSION: [z.enum(['auto', '3.1.1', '5']).default('auto'), 'auto, 3.1.1 or 5'],
-  SPARKPLUG_HOST_ID: [z.string().regex(/^[^/+#\s]+$/).default('millrace'), 'a name without spaces, "/", "+" or "#"'],
+  SPARKPLUG_HOST_ID: [
+    z
+      .string()
+      .regex(/^[^/+#\s]+$/)
+      .default('millrace'),
+    'a name without spaces, "/", "+" or "#"',
+  ],
+  SPARKPLUG_REORDER_MS: [
+    wholeNumber(0, 600_000).default(2000),
+    'a whole number of milliseconds: how long a gap in the sequence may stay open before it counts as lost',
+  ],
+  SPARKPLUG_REBIRTH_MS: [
+    wholeNumber(100, 3_600_000).default(5000),
+    'a whole number of milliseconds: the least time between two rebirth requests to one edge node',
+  ],
   OPCUA_SECURITY: [
     z.enum(['None', 'Basic256Sha256', 'Aes128_Sha256_RsaOaep', 'Aes256_Sha256_RsaPss']).default('None'),
     'None, Basic256Sha256, Aes128_Sha256_RsaOaep or Aes256_Sha256_RsaPss',
   ],
   OPCUA_USER: [z.string().min(1).optional(), 'a user name'],
   OPCUA_PASSWORD: [z.string().min(1).optional(), 'a password'],
+  OPCUA_OUTAGE_SECONDS: [
+    wholeNumber(1, 86_400).default(300),
+    'a whole number of seconds: the longest outage that the servers are asked to bridge with their queues',
+  ],
+  OPCUA_PUBLISHING_MS: [wholeNumber(10, 60_000).default(500), 'a whole number of milliseconds between publications'],
   FLUSH_ROWS: [wholeNumber(1, 1_000_000).default(20_000), 'a whole number of readings'],
   FLUSH_MS: [wholeNumber(1, 60_000).default(250), 'a whole number of milliseconds'],
   FAR_FUTURE_HOURS: [wholeNumber(0, 87_600).default(24), 'a whole number of hours'],
   JOURNAL_MAX_SIZE: [size.prefault('4GB'), 'a size such as 500MB or 4GB'],
-  JOURNAL_WHEN_FULL: [z.enum(['stop', 'drop-oldest', 'drop-newest']).default('stop'), 'stop, drop-oldest or drop-newest'],
+  JOURNAL_WHEN_FULL: [
+    z.enum(['stop', 'drop-oldest', 'drop-newest']).default('stop'),
+    'stop, drop-oldest or drop-newest',
+  ],
   DISK_MIN_FREE: [size.prefault('500MB'), 'a size such as 500MB or 4GB'],
   RAW_RETENTION_DAYS: [wholeNumber(1, 36_500).default(90), 'a whole number of days'],
   PARKED_MAX_READINGS: [wholeNumber(0, 1_000_000_000).default(1_000_000), 'a whole number of readings'],

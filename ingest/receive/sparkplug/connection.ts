@@ -1,0 +1,134 @@
+import { connect, type IClientOptions, type MqttClient } from 'mqtt';
+import { type Clock, monotonic, pause } from '../../../core/clock.ts';
+import type { Log } from '../../../core/log.ts';
+import { retryDelay } from '../../../core/retry.ts';
+import { encodeState, everything, parseState, stateTopic } from '../../../core/sparkplug/topic.ts';
+
+export interface ConnectionOptions {
+  url: string;
+  clientId: string;
+  hostId: string;
+  version: 4 | 5;
+  clock: Clock;
+  log: Log;
+  onMessage: (topic: string, payload: Buffer, retained: boolean) => void;
+  /** After our STATE was published. */
+  onConnected: () => void;
+  onDisconnected: () => void;
+}
+
+export interface Connection {
+  readonly isConnected: boolean;
+  /** The last failure in words; empty when there was none since the last connection. */
+  readonly lastError: string;
+  /** QoS 0, not retained, as the specification wants commands; dropped when there is no connection. */
+  publish(topic: string, payload: Buffer): void;
+  /** Publishes our death and disconnects. */
+  close(): Promise<void>;
+}
+
+const stateOptions = { qos: 1, retain: true } as const;
+/** Long enough for a round trip on a bad line, short enough for an orderly end within Docker's 10 s. */
+const goodbyeMs = 2000;
+
+/**
+ * The host application's own connection, by the specification's order: CONNECT with clean session and our death as
+ * will, SUBSCRIBE to our STATE and to everything, and only then our birth as the first message, with the same
+ * timestamp as the will. Every connection is a new client with a new will, because a will is fixed at CONNECT.
+ * Connects again until it is closed, first after 0.1 s, later after up to 15 s.
+ */
+export function openConnection(options: ConnectionOptions): Connection {
+  const { clock, log, hostId } = options;
+  const closing = new AbortController();
+  const topic = stateTopic(hostId);
+  let client: MqttClient | undefined;
+  let isConnected = false;
+  let lastError = '';
+
+  /** One connection from CONNECT to its end. */
+  async function connectOnce(): Promise<void> {
+    const timestamp = clock();
+    const current = connect(options.url, {
+      protocolVersion: options.version,
+      clientId: options.clientId,
+      clean: true,
+      ...(options.version === 5 ? { properties: { sessionExpiryInterval: 0 } } : {}),
+      will: { topic, payload: Buffer.from(encodeState(false, timestamp)), ...stateOptions },
+      keepalive: 30,
+      connectTimeout: 10_000,
+      reconnectPeriod: 0,
+      resubscribe: false,
+      queueQoSZero: false,
+    } satisfies IClientOptions);
+    client = current;
+    const ended = new Promise<void>((resolve) => current.once('close', resolve));
+    const onError = (error: Error): void => {
+      lastError = error.message === '' ? error.name : error.message;
+      log.warn({ error }, 'the Sparkplug connection failed');
+    };
+    current.on('error', onError);
+    const birth = (): void => {
+      current.publish(topic, encodeState(true, timestamp), stateOptions, (error) => {
+        if (error) onError(error);
+      });
+    };
+    current.on('message', (from, payload, packet) => {
+      if (from !== topic) options.onMessage(from, payload, packet.retain);
+      // A broker may tell the death of our last connection after the birth of this one; nobody must believe it.
+      else if (isConnected && parseState(payload.toString())?.online === false) birth();
+    });
+    current.once('connect', () => {
+      current.subscribe([topic, everything], { qos: 1 }, (error, granted) => {
+        const refused = granted?.find(({ qos }) => qos >= 128);
+        if (error || refused !== undefined) {
+          onError(error ?? new Error(`The broker refuses the subscription to ${refused?.topic}.`));
+          current.end(true);
+          return;
+        }
+        isConnected = true;
+        lastError = '';
+        birth();
+        log.info({ host_id: hostId }, 'Sparkplug host application is online');
+        options.onConnected();
+      });
+    });
+    await ended;
+    if (isConnected) options.onDisconnected();
+    isConnected = false;
+    current.end(true);
+  }
+
+  async function run(): Promise<void> {
+    for (let attempt = 1; !closing.signal.aborted; attempt++) {
+      const startedAt = monotonic();
+      await connectOnce();
+      if (monotonic() - startedAt > 30_000) attempt = 1;
+      await pause(retryDelay({ minMs: 100, maxMs: 15_000 }, attempt), closing.signal);
+    }
+  }
+  const running = run();
+
+  return {
+    get isConnected() {
+      return isConnected;
+    },
+    get lastError() {
+      return lastError;
+    },
+    publish(to, payload) {
+      if (isConnected) client?.publish(to, payload, { qos: 0, retain: false });
+    },
+    async close() {
+      closing.abort();
+      const last = client;
+      if (last !== undefined && isConnected) {
+        isConnected = false;
+        // DISCONNECT makes the broker forget the will, so the death is published before it, with its own time.
+        const goodbye = last.publishAsync(topic, encodeState(false, clock()), stateOptions).then(() => last.endAsync());
+        await Promise.race([goodbye, pause(goodbyeMs)]).catch((error: unknown) => log.warn({ error }, 'no goodbye'));
+      }
+      last?.end(true);
+      await running;
+    },
+  };
+}

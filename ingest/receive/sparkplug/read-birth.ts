@@ -1,0 +1,107 @@
+import { Datatype } from '../../../core/sparkplug/datatype.ts';
+import { birthDeathMetric } from '../../../core/sparkplug/messages.ts';
+import { readNumber } from '../../../core/sparkplug/metric-value.ts';
+import { Flag, type PayloadColumns } from '../../../core/sparkplug/payload-columns.ts';
+import { addLost, addRejected } from '../../resolve/add-reading.ts';
+import type { SignalRegistry } from '../../resolve/signal-registry.ts';
+import { addMetric, type Message, timeOf } from './add-metric.ts';
+import { addressOf, type EdgeNode } from './edge-node.ts';
+import { announceMetric, bindSignals, createMetricTable } from './metric-table.ts';
+import { noteBirth } from './rebirth.ts';
+import { restartSequence } from './sequence.ts';
+
+/** What a node offers to be commanded with; nothing of it is a reading. */
+const controlFolder = 'Node Control/';
+
+/** An NBIRTH: a new session begins. Everything announced before is void until the devices are born again. */
+export function readNodeBirth(node: EdgeNode, message: Message, registry: SignalRegistry): void {
+  const { bytes, columns } = message;
+  node.online = true;
+  node.bdSeq = bdSeqOf(bytes, columns);
+  node.metrics = createMetricTable();
+  node.born = new Set(['']);
+  node.counts.births++;
+  // What was still missing of the old count will not be told from the new one any more.
+  addLost(message.into, node.sequence.missing.size);
+  node.counts.lost_messages += node.sequence.missing.size;
+  restartSequence(node.sequence, columns.seq);
+  noteBirth(node.rebirth);
+  readMetrics(node, '', message, registry, node.staleSinceUs);
+}
+
+/** A DBIRTH: the device's metrics, old and new. Answers why a rebirth is needed, or an empty text. */
+export function readDeviceBirth(node: EdgeNode, device: string, message: Message, registry: SignalRegistry): string {
+  if (!node.online) {
+    // Aliases are unique within a session of the node, so without the node's birth they cannot be told from old ones.
+    const detail = 'The device was born before its edge node; a rebirth was requested.';
+    addRejected(message.into, addressOf(node, device, ''), 'before_birth', detail, message.bytes);
+    return 'the birth of a device before that of its node';
+  }
+  const staleSinceUs = Math.max(node.staleSinceUs, node.deviceStaleSinceUs.get(device) ?? Number.NEGATIVE_INFINITY);
+  node.deviceStaleSinceUs.delete(device);
+  node.born.add(device);
+  readMetrics(node, device, message, registry, staleSinceUs);
+  return '';
+}
+
+/** The bdSeq of an NBIRTH or NDEATH, or -1. The specification's examples use Int64 and UInt64, vendors use any. */
+export function bdSeqOf(bytes: Buffer, columns: PayloadColumns): number {
+  for (let row = 0; row < columns.length; row++) {
+    if (nameOf(bytes, columns, row) !== birthDeathMetric) continue;
+    const number = readNumber(columns, row, columns.datatype[row] || Datatype.UInt64);
+    return Number.isNaN(number) ? -1 : number;
+  }
+  return -1;
+}
+
+/** The name of a metric; empty when the message gives only an alias. */
+export function nameOf(bytes: Buffer, columns: PayloadColumns, row: number): string {
+  const start = columns.name_start[row] as number;
+  return start < 0 ? '' : bytes.toString('utf8', start, columns.name_end[row]);
+}
+
+function readMetrics(
+  node: EdgeNode,
+  device: string,
+  message: Message,
+  registry: SignalRegistry,
+  staleSinceUs: number,
+): void {
+  const { bytes, columns } = message;
+  const { metrics } = node;
+  const indexes = new Int32Array(columns.length).fill(-1);
+  for (let row = 0; row < columns.length; row++) {
+    const name = nameOf(bytes, columns, row);
+    if (device === '' && (name === birthDeathMetric || name.startsWith(controlFolder))) continue;
+    const datatype = columns.datatype[row] as number;
+    const alias = columns.alias[row] as number;
+    indexes[row] = announceMetric(metrics, device, name, addressOf(node, device, name), datatype, alias);
+  }
+  bindSignals(metrics, registry);
+  for (let row = 0; row < columns.length; row++) {
+    const index = indexes[row] as number;
+    if (index < 0) continue;
+    const timeUs = birthTimeOf(columns, row, staleSinceUs);
+    const stored = addMetric(
+      message,
+      row,
+      metrics.address[index] as string,
+      metrics.signal[index],
+      metrics.datatype[index] as number,
+      timeUs,
+    );
+    if (!stored) node.counts.transient_metrics++;
+  }
+}
+
+/**
+ * A birth says "this is the value now". A node that reports by exception gives the time of the last change, which may
+ * lie before the death that marked the metric stale; stored there, the latest reading would stay stale until the next
+ * change. Such a value counts from the birth itself.
+ */
+function birthTimeOf(columns: PayloadColumns, row: number, staleSinceUs: number): number {
+  const timeUs = timeOf(columns, row);
+  const isHistorical = ((columns.flags[row] as number) & Flag.historical) !== 0;
+  if (isHistorical || Number.isNaN(timeUs) || timeUs > staleSinceUs) return timeUs;
+  return columns.timestamp_ms * 1000 > staleSinceUs ? columns.timestamp_ms * 1000 : Number.NaN;
+}

@@ -1,0 +1,70 @@
+import type { SignalRegistry } from '../../resolve/signal-registry.ts';
+import { addRejected } from '../../resolve/add-reading.ts';
+import { addMetric, type Message, timeOf } from './add-metric.ts';
+import { addressOf, type EdgeNode } from './edge-node.ts';
+import { bindSignals, findAlias, findName } from './metric-table.ts';
+import { nameOf } from './read-birth.ts';
+
+/**
+ * An NDATA or DDATA. Answers why a rebirth is needed, or an empty text. A metric that no birth has announced is
+ * stored all the same when it says its name and datatype itself, as Tahu's libraries do; one that does not is
+ * rejected as `before_birth`, because nobody can say what it measures.
+ */
+export function readData(node: EdgeNode, device: string, message: Message, registry: SignalRegistry): string {
+  const { bytes, columns, into } = message;
+  const { metrics } = node;
+  const isBorn = node.born.has(device);
+  if (isBorn) bindSignals(metrics, registry);
+  let need = isBorn ? '' : device === '' ? 'data before the birth of the node' : 'data before the birth of the device';
+  let unreadable = 0;
+  for (let row = 0; row < columns.length; row++) {
+    let index = isBorn ? findAlias(metrics, columns.alias[row] as number) : -1;
+    // An alias belongs to one device of the node; at another device it means that our table is not the sender's.
+    if (index >= 0 && metrics.device[index] !== device) index = -1;
+    if (index >= 0) {
+      const address = metrics.address[index] as string;
+      // A DATA message that does say a datatype knows better than a birth that was lost.
+      const datatype = columns.datatype[row] || (metrics.datatype[index] as number);
+      const stored = addMetric(message, row, address, metrics.signal[index], datatype, timeOf(columns, row));
+      if (!stored) node.counts.transient_metrics++;
+    } else if (!addNamed(node, device, message, row, registry, isBorn)) {
+      unreadable++;
+      if (isBorn) {
+        need = `an unknown metric, alias ${columns.alias[row]}`;
+        const address = addressOf(node, device, nameOf(bytes, columns, row) || `alias ${columns.alias[row]}`);
+        const detail = `No birth has announced the metric with alias ${columns.alias[row]}; a rebirth was requested.`;
+        addRejected(into, address, 'before_birth', detail, unreadable === 1 ? bytes : null);
+      }
+    } else if (isBorn && findName(metrics, device, nameOf(bytes, columns, row)) < 0) {
+      need = `a metric that no birth has announced, "${nameOf(bytes, columns, row).slice(0, 100)}"`;
+    }
+  }
+  if (!isBorn && unreadable > 0) {
+    // One row for the message: without a birth its metrics cannot even be told apart.
+    const detail = `${unreadable} of ${columns.length} metrics came as aliases that no birth has announced; a rebirth was requested.`;
+    addRejected(into, addressOf(node, device, ''), 'before_birth', detail, bytes);
+  }
+  return need;
+}
+
+/** A metric that comes by its name; false when name and table together do not say what it is. */
+function addNamed(
+  node: EdgeNode,
+  device: string,
+  message: Message,
+  row: number,
+  registry: SignalRegistry,
+  isBorn: boolean,
+): boolean {
+  const { bytes, columns } = message;
+  const { metrics } = node;
+  const name = nameOf(bytes, columns, row);
+  if (name === '') return false;
+  const index = isBorn ? findName(metrics, device, name) : -1;
+  const datatype = columns.datatype[row] || (index < 0 ? 0 : (metrics.datatype[index] as number));
+  if (datatype === 0) return false;
+  const address = index < 0 ? addressOf(node, device, name) : (metrics.address[index] as string);
+  const signal = index < 0 ? registry.find('sparkplug', address) : metrics.signal[index];
+  if (!addMetric(message, row, address, signal, datatype, timeOf(columns, row))) node.counts.transient_metrics++;
+  return true;
+}

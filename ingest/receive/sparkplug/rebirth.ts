@@ -1,0 +1,47 @@
+/**
+ * When to ask an edge node for a rebirth. A rebirth costs the node all its births at once, and a node that cannot put
+ * right what we miss would be asked again with every message: so the first request goes out at once, each further one
+ * waits twice as long as the one before, and after ten quiet waits the node starts anew.
+ */
+export interface Rebirth {
+  /** Why a rebirth is wanted, for people; empty when none is. */
+  reason: string;
+  /** Not before this time, for requests that are to be spread. */
+  notBeforeMs: number;
+  lastRequestMs: number;
+  waitMs: number;
+  requests: number;
+}
+
+const longestWaitMs = 300_000;
+
+export function createRebirth(): Rebirth {
+  return { reason: '', notBeforeMs: 0, lastRequestMs: Number.NEGATIVE_INFINITY, waitMs: 0, requests: 0 };
+}
+
+export function wantRebirth(rebirth: Rebirth, reason: string, notBeforeMs = 0): void {
+  if (rebirth.reason === '') {
+    rebirth.reason = reason;
+    rebirth.notBeforeMs = notBeforeMs;
+  } else rebirth.notBeforeMs = Math.min(rebirth.notBeforeMs, notBeforeMs);
+}
+
+/** The node was born: what was wanted is here. */
+export function noteBirth(rebirth: Rebirth): void {
+  rebirth.reason = '';
+}
+
+/** When the wanted request may go out; Infinity when none is wanted. */
+export function rebirthDueMs(rebirth: Rebirth): number {
+  if (rebirth.reason === '') return Number.POSITIVE_INFINITY;
+  return Math.max(rebirth.notBeforeMs, rebirth.lastRequestMs + rebirth.waitMs);
+}
+
+/** The request went out at `nowMs`; the next one waits at least `leastMs`. */
+export function noteRequest(rebirth: Rebirth, nowMs: number, leastMs: number): void {
+  const quiet = nowMs - rebirth.lastRequestMs > rebirth.waitMs * 10;
+  rebirth.waitMs = quiet ? leastMs : Math.min(longestWaitMs, rebirth.waitMs * 2);
+  rebirth.lastRequestMs = nowMs;
+  rebirth.reason = '';
+  rebirth.requests++;
+}

@@ -1,0 +1,67 @@
+/**
+ * The sequence numbers of one edge node's session: 0 to 255 and again 0, one counter over NBIRTH, DBIRTH, NDATA, DDATA
+ * and DDEATH. Messages may overtake each other on their way through a clustered broker, so a gap becomes a loss only
+ * when it has stayed open for the reorder timeout (specification 3.0, "Message Ordering").
+ */
+export interface Sequence {
+  /** The number the next message should have; -1 before the first birth. */
+  expected: number;
+  /** Numbers that were skipped, each with the time at which it counts as lost. */
+  missing: Map<number, number>;
+}
+
+export type Arrival =
+  | 'in_order'
+  /** Ahead of its turn: the numbers before it are missing now. */
+  | 'early'
+  /** One of the missing ones. */
+  | 'late'
+  /** Neither: a number from behind that nothing is missing at. Only a rebirth can tell what happened. */
+  | 'unexplained';
+
+export function createSequence(): Sequence {
+  return { expected: -1, missing: new Map() };
+}
+
+/** A birth of the node begins a new count. */
+export function restartSequence(sequence: Sequence, seq: number): void {
+  sequence.expected = seq < 0 ? -1 : (seq + 1) & 255;
+  sequence.missing.clear();
+}
+
+/** Notes the number of a message that arrived at `nowMs`. A number below 0 (none was sent) says nothing. */
+export function noteSequence(sequence: Sequence, seq: number, nowMs: number, reorderMs: number): Arrival {
+  if (seq < 0 || sequence.expected < 0) return 'in_order';
+  if (seq > 255) return 'unexplained';
+  if (seq === sequence.expected) {
+    sequence.expected = (seq + 1) & 255;
+    return 'in_order';
+  }
+  if (sequence.missing.delete(seq)) return 'late';
+  const ahead = (seq - sequence.expected) & 255;
+  // Half of the circle lies ahead, half behind: a gap of 128 and more cannot be told from a message that came again.
+  if (ahead >= 128) return 'unexplained';
+  for (let skipped = 0; skipped < ahead; skipped++) {
+    sequence.missing.set((sequence.expected + skipped) & 255, nowMs + reorderMs);
+  }
+  sequence.expected = (seq + 1) & 255;
+  return 'early';
+}
+
+/** When the next missing number counts as lost; Infinity when none is missing. */
+export function nextLossMs(sequence: Sequence): number {
+  // A Map keeps the order of insertion, and deadlines only grow.
+  for (const deadline of sequence.missing.values()) return deadline;
+  return Number.POSITIVE_INFINITY;
+}
+
+/** Forgets the numbers whose time is over at `nowMs`, and says how many they were. */
+export function countLost(sequence: Sequence, nowMs: number): number {
+  let lost = 0;
+  for (const [seq, deadline] of sequence.missing) {
+    if (deadline > nowMs) break;
+    sequence.missing.delete(seq);
+    lost++;
+  }
+  return lost;
+}
