@@ -1,0 +1,59 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { readSettings, requireSetting } from './settings.ts';
+
+describe('settings', () => {
+  test('an empty environment gives the documented defaults', () => {
+    const settings = readSettings({});
+    expect(settings).toMatchObject({
+      HTTP_HOST: '127.0.0.1',
+      HTTP_PORT: 8080,
+      SIMULATE: 'on',
+      LOG_LEVEL: 'info',
+      STORAGE: 'auto',
+    });
+    expect(settings.DATA_DIR).toMatch(/\.data$/);
+    expect(settings.DATABASE_URL).toBeUndefined();
+    expect(settings.JOURNAL_MAX_SIZE).toBe(4e9);
+  });
+
+  test.each([
+    [{ HTTP_PORT: '99999' }, 'HTTP_PORT is "99999"; accepted is a whole number from 0 to 65535'],
+    [{ HTTP_PORT: 'http' }, 'HTTP_PORT is "http"'],
+    [{ DATABASE_URL: 'mysql://x/y' }, 'DATABASE_URL is "mysql://x/y"; accepted is a postgres:// URL'],
+    [{ OPCUA_URLS: 'opc.tcp://a:1,http://b' }, 'OPCUA_URLS is "opc.tcp://a:1,http://b"; accepted is opc.tcp:// URLs'],
+    [{ SIMULATE: 'maybe' }, 'SIMULATE is "maybe"; accepted is on or off'],
+    [{ JOURNAL_MAX_SIZE: '4 apples' }, 'JOURNAL_MAX_SIZE is "4 apples"; accepted is a size such as 500MB or 4GB'],
+    [{ ADMIN_EMAIL: 'nobody' }, 'ADMIN_EMAIL is "nobody"; accepted is an e-mail address'],
+  ])('%o is refused with its name, its value and what is accepted', (environment, sentence) => {
+    expect(() => readSettings(environment as Record<string, string>)).toThrow(sentence);
+  });
+
+  test('all wrong settings are named at once', () => {
+    expect(() => readSettings({ HTTP_PORT: 'x', SIMULATE: 'y' })).toThrow(/HTTP_PORT[\s\S]*SIMULATE/);
+  });
+
+  test('a password is never shown, neither its own nor one inside a URL', () => {
+    expect(() => readSettings({ ADMIN_PASSWORD: 'secret' })).toThrow('ADMIN_PASSWORD is 6 characters long');
+    expect(() => readSettings({ DATABASE_URL: 'mysql://me:secret@host/db' })).toThrow('mysql://me:***@host/db');
+  });
+
+  test('a setting can be given by file', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'millrace-')), 'url');
+    writeFileSync(file, 'postgres://me:pw@host/db\n');
+    expect(readSettings({ DATABASE_URL_FILE: file }).DATABASE_URL).toBe('postgres://me:pw@host/db');
+    expect(() => readSettings({ DATABASE_URL_FILE: `${file}.missing` })).toThrow(
+      /DATABASE_URL_FILE is ".*" and cannot be read/,
+    );
+  });
+
+  test('an empty text counts as not set, and a missing required setting is named', () => {
+    const settings = readSettings({ REDIS_URL: '', OPCUA_URLS: '' });
+    expect(settings.REDIS_URL).toBeUndefined();
+    expect(() => requireSetting(settings, 'DATABASE_URL')).toThrow(
+      'DATABASE_URL is not set; accepted is a postgres:// URL.',
+    );
+  });
+});
