@@ -1,0 +1,154 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { freePort } from '../embedded/postgres.ts';
+import { environmentWith } from '../settings.ts';
+import { waitUntil } from '../testing/wait-until.ts';
+
+const root = join(import.meta.dirname, '../..');
+const started: { child: ChildProcess; dataDir: string }[] = [];
+
+interface Started {
+  child: ChildProcess;
+  said: () => string;
+  ended: Promise<{ code: number | null; seconds: number }>;
+}
+
+function npmStart(dataDir: string, environment: Record<string, string>): Started {
+  const child = spawn(process.execPath, ['core/supervisor/main.ts'], {
+    cwd: root,
+    env: environmentWith({ DATA_DIR: dataDir, ...environment }) as NodeJS.ProcessEnv,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  started.push({ child, dataDir });
+  let text = '';
+  child.stdout?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const startedAt = performance.now();
+  const ended = new Promise<{ code: number | null; seconds: number }>((resolve) => {
+    child.once('exit', (code) => resolve({ code, seconds: (performance.now() - startedAt) / 1000 }));
+  });
+  return { child, said: () => text, ended };
+}
+
+function untilSaid({ said }: Started, text: string): Promise<boolean> {
+  const condition = (): boolean => {
+    if (!said().includes(text)) throw new Error(`it said so far: ${said()}`);
+    return true;
+  };
+  return waitUntil(`Millrace says "${text}"`, condition, { limitMs: 60_000, everyMs: 50 });
+}
+
+/** The processes that belong to a data folder, by their environment or command line. */
+function processesOf(dataDir: string): string[] {
+  return globSync('/proc/[0-9]*').filter((folder) => {
+    try {
+      return ['environ', 'cmdline'].some((file) => readFileSync(join(folder, file), 'utf8').includes(dataDir));
+    } catch {
+      return false;
+    }
+  });
+}
+
+function newDataDir(): string {
+  return mkdtempSync(join(tmpdir(), 'millrace-start-'));
+}
+
+afterEach(async () => {
+  for (const { child, dataDir } of started.splice(0)) {
+    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    await waitUntil(`nothing of ${dataDir} runs`, () => processesOf(dataDir).length === 0, { limitMs: 20_000 });
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+});
+
+describe('npm start', () => {
+  test('runs the whole plant, keeps its data over a restart, and stops within 10 s', async () => {
+    const dataDir = newDataDir();
+    const port = String(await freePort());
+    const first = npmStart(dataDir, { HTTP_PORT: port });
+    await untilSaid(first, 'First live values');
+    const password = /Password\s+(\S+)/.exec(first.said())?.[1] ?? '';
+    const api = `http://127.0.0.1:${port}/api/v1`;
+    const login = await fetch(`${api}/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email: 'admin@millrace.local', password }),
+    });
+    expect(login.status).toBe(200);
+    const { token } = (await login.json()) as { token: string };
+    const headers = { authorization: `Bearer ${token}` };
+    const lines = (await (await fetch(`${api}/lines`, { headers })).json()) as { items: unknown[] };
+    expect(lines.items).toHaveLength(21);
+    const page = await (await fetch(`http://127.0.0.1:${port}/`)).text();
+    expect(page).toContain('<title>Millrace');
+    await waitUntil(
+      'every measurement signal has a value',
+      async () => {
+        const response = await fetch(`${api}/signals?kind=measurement&limit=1000`, { headers });
+        const { items } = (await response.json()) as { items: { latest: { value: number | null } | null }[] };
+        return items.length === 1000 && items.every((signal) => signal.latest?.value != null);
+      },
+      { limitMs: 60_000 },
+    );
+
+    first.child.kill('SIGINT');
+    const stoppingAt = performance.now();
+    expect((await first.ended).code).toBe(0);
+    expect((performance.now() - stoppingAt) / 1000).toBeLessThan(10);
+    expect(processesOf(dataDir)).toEqual([]);
+
+    const second = npmStart(dataDir, { HTTP_PORT: port, ADMIN_PASSWORD: 'another password' });
+    await untilSaid(second, 'First live values');
+    const again = await fetch(`${api}/ledger`, { headers });
+    // The session of the first run is still good: it lives in the database, which survived.
+    expect(again.status).toBe(200);
+    const ledger = (await again.json()) as { balanced: boolean };
+    expect(ledger.balanced).toBe(true);
+
+    second.child.kill('SIGKILL');
+    await waitUntil('the killed supervisor leaves no orphan', () => processesOf(dataDir).length === 0, {
+      limitMs: 20_000,
+    });
+  });
+
+  test('a wrong setting stops the start with its name, its value and what is accepted', async () => {
+    const { said, ended } = npmStart(newDataDir(), { HTTP_PORT: 'eighty' });
+    expect((await ended).code).toBe(1);
+    expect(said()).toContain('HTTP_PORT is "eighty"; accepted is a whole number from 0 to 65535');
+  });
+
+  test('a taken port stops the start with one sentence', async () => {
+    const other = createServer();
+    const port = await freePort();
+    await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
+    const { said, ended } = npmStart(newDataDir(), { HTTP_PORT: String(port) });
+    expect((await ended).code).toBe(1);
+    expect(said()).toContain(`HTTP_PORT ${port} is taken by another program`);
+    await new Promise<void>((resolve) => other.close(() => resolve()));
+  });
+
+  test.each([
+    ['DATABASE_URL', 'postgres://millrace@127.0.0.1:PORT/millrace'],
+    ['REDIS_URL', 'redis://127.0.0.1:PORT'],
+    ['MQTT_URL', 'mqtt://127.0.0.1:PORT'],
+    ['OPCUA_URLS', 'opc.tcp://127.0.0.1:PORT'],
+  ])('an unreachable %s stops the start with one sentence', async (setting, url) => {
+    const port = await freePort();
+    const { said, ended } = npmStart(newDataDir(), { HTTP_PORT: '0', [setting]: url.replace('PORT', String(port)) });
+    expect((await ended).code).toBe(1);
+    expect(said()).toContain(`${setting}: nothing answers at 127.0.0.1:${port}`);
+  });
+
+  test('a second Millrace on the same data folder is refused', async () => {
+    const dataDir = newDataDir();
+    const first = npmStart(dataDir, { HTTP_PORT: '0', SIMULATE: 'off' });
+    await untilSaid(first, 'Dashboard');
+    const second = npmStart(dataDir, { HTTP_PORT: '0', SIMULATE: 'off' });
+    expect((await second.ended).code).toBe(1);
+    expect(second.said()).toContain('is in use by a running Millrace');
+  });
+});
