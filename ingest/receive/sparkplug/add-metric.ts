@@ -12,6 +12,8 @@ export interface Message {
   into: SourceIntake;
   /** Time of receipt. */
   nowUs: number;
+  /** The bytes for the first rejection; null after it, since a message of 500 bad metrics is kept once. */
+  toKeep: Buffer | null;
 }
 
 /**
@@ -26,33 +28,23 @@ export function addMetric(
   datatype: number,
   timeUs: number,
 ): boolean {
-  const { columns, into } = message;
+  const { columns, into, nowUs } = message;
   const flags = columns.flags[row] as number;
   if ((flags & Flag.transient) !== 0) return false;
   const quality = qualityOf(columns.quality[row] as number);
-  if (flags === 0) {
-    // The usual case, tens of thousands of times a second: a number, now, and no option.
-    const number = readNumber(columns, row, datatype);
-    if (!Number.isNaN(number) && signal !== undefined) {
-      addReading(into, address, signal, timeUs, number, quality, message.nowUs);
-      return true;
-    }
-  }
-  // A message of 500 bad metrics is kept once, not 500 times.
-  const payload = into.rejected.at(-1)?.payload === message.bytes ? null : message.bytes;
-  const historical = (flags & Flag.historical) !== 0;
-  if ((flags & Flag.null) !== 0) {
-    const nullQuality = quality === Quality.stale ? Quality.stale : Quality.bad;
-    addReading(into, address, signal, timeUs, null, nullQuality, message.nowUs, { historical, payload });
-    return true;
-  }
-  const value = readValue(message.bytes, columns, row, datatype);
-  if (typeof value === 'object') {
+  const isNull = (flags & Flag.null) !== 0;
+  const number = isNull ? null : readNumber(columns, row, datatype);
+  const value = Number.isNaN(number) ? readValue(message.bytes, columns, row, datatype) : number;
+  const rejectedBefore = into.rejected.length;
+  if (typeof value === 'object' && value !== null) {
     const more = signal === undefined ? { time_us: timeUs } : { time_us: timeUs, signal_id: signal.signal_id };
-    addRejected(into, address, value.reason, value.detail, payload, more);
+    addRejected(into, address, value.reason, value.detail, message.toKeep, more);
   } else {
-    addReading(into, address, signal, timeUs, value, quality, message.nowUs, { historical, payload });
+    const usedQuality = isNull && quality !== Quality.stale ? Quality.bad : quality;
+    const historical = (flags & Flag.historical) !== 0;
+    addReading(into, address, signal, timeUs, value, usedQuality, nowUs, { historical, payload: message.toKeep });
   }
+  if (into.rejected.length > rejectedBefore) message.toKeep = null;
   return true;
 }
 

@@ -88,7 +88,7 @@ export function createHost(options: HostOptions): Host {
       wantRebirth(node.rebirth, `a ${verb} that cannot be read`);
     } else {
       if (verb !== 'NBIRTH' && verb !== 'NDEATH') noteOrder(node, columns.seq);
-      const reason = read(node, verb, device, { bytes, columns, into, nowUs: nowMs * 1000 });
+      const reason = read(node, verb, device, { bytes, columns, into, nowUs: nowMs * 1000, toKeep: bytes });
       if (reason !== '') wantRebirth(node.rebirth, reason);
     }
     intake.handOver();

@@ -33,7 +33,8 @@ export function readData(node: EdgeNode, device: string, message: Message, regis
         need = `an unknown metric, alias ${columns.alias[row]}`;
         const address = addressOf(node, device, nameOf(bytes, columns, row) || `alias ${columns.alias[row]}`);
         const detail = `No birth has announced the metric with alias ${columns.alias[row]}; a rebirth was requested.`;
-        addRejected(into, address, 'before_birth', detail, unreadable === 1 ? bytes : null);
+        addRejected(into, address, 'before_birth', detail, message.toKeep);
+        message.toKeep = null;
       }
     } else if (isBorn && findName(metrics, device, nameOf(bytes, columns, row)) < 0) {
       need = `a metric that no birth has announced, "${nameOf(bytes, columns, row).slice(0, 100)}"`;
@@ -42,7 +43,7 @@ export function readData(node: EdgeNode, device: string, message: Message, regis
   if (!isBorn && unreadable > 0) {
     // One row for the message: without a birth its metrics cannot even be told apart.
     const detail = `${unreadable} of ${columns.length} metrics came as aliases that no birth has announced; a rebirth was requested.`;
-    addRejected(into, addressOf(node, device, ''), 'before_birth', detail, bytes);
+    addRejected(into, addressOf(node, device, ''), 'before_birth', detail, message.toKeep);
   }
   return need;
 }
