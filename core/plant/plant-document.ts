@@ -171,10 +171,10 @@ function isTimeZone(name: string): boolean {
  * Titles default to names, and quantities to the signal's name (measurements) or its kind. Ideal cycles come in the
  * order of the products, the only one that the database keeps.
  */
-function withDefaults<Input extends z.output<typeof siteSchema>>(plant: {
+function withDefaults(plant: {
   enterprise: string;
   products: { code: string; title?: string | undefined }[];
-  sites: Input[];
+  sites: z.output<typeof siteSchema>[];
   employees: { email: string; name: string; role: (typeof employeeRoles)[number]; site: string | null }[];
 }) {
   const order = new Map(plant.products.map((product, index) => [product.code, index]));
