@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { openDatabase } from '../database.ts';
+import { openDatabase, type Database } from '../database.ts';
 import { createLog } from '../log.ts';
 import { readSettings, requireSetting, SettingsError } from '../settings.ts';
 import { exportPlant } from './export-plant.ts';
@@ -16,13 +16,19 @@ const usage = `How to bring your plant in and out (docs/your-plant.md):
   npm run plant -- import FILE --remove    also remove what the database has and FILE has not
   npm run plant -- export FILE             write the plant to FILE (.csv, .yaml)
   npm run plant -- reference               import the reference plant
+  npm run plant -- reference --if-empty    import it only where no plant is yet
   npm run plant -- reference FILE          write the reference plant to FILE, as an example
 `;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { check: { type: 'boolean' }, remove: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
+    options: {
+      check: { type: 'boolean' },
+      remove: { type: 'boolean' },
+      'if-empty': { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
   });
   const [command, file] = positionals;
   if (values.help === true || command === undefined) {
@@ -46,7 +52,12 @@ async function main(): Promise<void> {
     }
     case 'reference': {
       const plant = referencePlant(settings.SIMULATE_SEED, settings.ENTERPRISE);
-      if (file === undefined) return importInto(plant, values.remove === true);
+      if (file === undefined) {
+        const present = values['if-empty'] === true ? await withDatabase(countMachines) : 0;
+        if (present === 0) await importInto(plant, values.remove === true);
+        else process.stdout.write(`${present} machines are there already.\n`);
+        return;
+      }
       writePlantFile(file, plant);
       process.stdout.write(`${file}: ${describe(plant)}.\n`);
       return;
@@ -56,16 +67,18 @@ async function main(): Promise<void> {
   }
 }
 
+async function countMachines(database: Database): Promise<number> {
+  const [row] = await database.query<{ machines: number }>('select count(*) as machines from machine');
+  return row?.machines ?? 0;
+}
+
 async function importInto(plant: Plant, remove: boolean): Promise<void> {
   const { written, removed } = await withDatabase((database) => importPlant(database, plant, remove));
-  process.stdout.write(`${plant.enterprise}: ${describe(plant)}.\n`);
-  process.stdout.write(`New or changed: ${counts(written)}.\n`);
+  process.stdout.write(`${describe(plant)}; new or changed: ${counts(written)}\n`);
   if (remove) process.stdout.write(`Removed: ${counts(removed)}.\n`);
 }
 
-async function withDatabase<Result>(
-  work: (database: ReturnType<typeof openDatabase>) => Promise<Result>,
-): Promise<Result> {
+async function withDatabase<Result>(work: (database: Database) => Promise<Result>): Promise<Result> {
   const settings = readSettings();
   const log = createLog('plant', settings.LOG_LEVEL);
   const database = openDatabase({ url: requireSetting(settings, 'DATABASE_URL'), name: 'millrace plant', log });
