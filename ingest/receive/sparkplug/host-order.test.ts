@@ -1,0 +1,160 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Datatype } from '../../../core/sparkplug/datatype.ts';
+import { encodePayload } from '../../../core/sparkplug/encode-payload.ts';
+import { encodeData, encodeNodeBirth, encodeNodeDeath } from '../../../core/sparkplug/messages.ts';
+import { type HostStage, nodeName, setHostStage, start, topicOf } from '../testing/host-stage.ts';
+
+let stage: HostStage;
+
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  stage = await setHostStage();
+});
+
+afterEach(() => {
+  stage.host.close();
+  vi.useRealTimers();
+});
+
+describe('sequence and rebirth', () => {
+  test('DATA before any birth asks for one at once, and keeps the message', () => {
+    stage.host.connected();
+    stage.pass(30);
+    stage.sendData(17, [stage.temperature(1), stage.temperature(2)]);
+    expect(stage.intake.of(nodeName)).toMatchObject({ received: 1, rejected: [{ reason: 'before_birth' }] });
+    stage.pass(2);
+    expect(stage.requests).toEqual([{ at: 31, node: nodeName }]);
+  });
+
+  test('DATA that says nodeName and datatype itself is stored without a birth', () => {
+    const named = stage.temperature(1, { name: 'temperature' });
+    stage.receive('DDATA', encodePayload({ seq: 9, metrics: [named], with_datatypes: true }), 'm-001');
+    expect(stage.intake.readings(nodeName)).toMatchObject([{ signal_id: 1, value: 1 }]);
+    expect(stage.intake.of(nodeName)?.rejected).toEqual([]);
+  });
+
+  test('an unknown alias, and an alias of another device, are rejected and ask for a rebirth', () => {
+    stage.host.connected();
+    stage.bearNode();
+    stage.bearDevice();
+    stage.sendData(2, [stage.temperature(1, { alias: 99 }), stage.temperature(2)]);
+    expect(stage.intake.of(nodeName)?.rejected).toMatchObject([
+      { reason: 'before_birth', address: `${nodeName}/m-001/alias 99` },
+    ]);
+    expect(stage.intake.readings(nodeName).at(-1)).toMatchObject({ value: 2 });
+    stage.pass(2);
+    expect(stage.requests).toHaveLength(1);
+    stage.sendData(3, [{ alias: 1, datatype: Datatype.UInt32, value: 1 }]);
+    expect(stage.intake.of(nodeName)?.rejected).toHaveLength(2);
+  });
+
+  test('a gap that fills in time is no loss; data out of order are stored', () => {
+    stage.host.connected();
+    stage.bearNode();
+    stage.bearDevice();
+    stage.sendData(3, [stage.temperature(3)]);
+    stage.pass(1900);
+    stage.sendData(2, [stage.temperature(2)]);
+    stage.pass(5000);
+    expect(
+      stage.intake
+        .readings(nodeName)
+        .slice(-2)
+        .map(({ value }) => value),
+    ).toEqual([3, 2]);
+    expect([stage.intake.of(nodeName)?.lost_upstream, stage.requests]).toEqual([0, []]);
+    expect(stage.host.nodes.get(nodeName)?.counts.reordered_messages).toBe(1);
+  });
+
+  test('a gap that stays open is counted and asks for a rebirth, not more often than allowed', () => {
+    stage.host.connected();
+    stage.bearNode();
+    stage.bearDevice();
+    stage.sendData(5, [stage.temperature(3)]);
+    stage.pass(1999);
+    expect(stage.requests).toEqual([]);
+    stage.pass(3);
+    expect(stage.requests).toEqual([{ at: 2001, node: nodeName }]);
+    expect(stage.intake.of(nodeName)?.lost_upstream).toBe(3);
+    // The node does not answer and loses more: the next stage.requests wait 5, 10 and 20 s.
+    for (let seq = 7; seq < 47; seq += 2) {
+      stage.sendData(seq, [stage.temperature(1)]);
+      stage.pass(2500);
+    }
+    expect(stage.requests.map(({ at }) => Math.floor(at / 1000))).toEqual([2, 7, 17, 37]);
+    expect(stage.intake.of(nodeName)?.lost_upstream).toBe(23);
+  });
+
+  test('a rebirth heals: same session, new count', () => {
+    stage.host.connected();
+    stage.bearNode();
+    stage.bearDevice();
+    stage.sendData(9, [stage.temperature(3)]);
+    stage.pass(2002);
+    stage.bearNode(0, 3);
+    stage.bearDevice(1);
+    stage.sendData(2, [stage.temperature(4)]);
+    stage.pass(10_000);
+    expect(stage.requests).toHaveLength(1);
+    expect(stage.intake.of(nodeName)?.lost_upstream).toBe(7);
+  });
+
+  test('at the start the nodes of the plant are asked one after the other, unless they are born by themselves', async () => {
+    const sources = Array.from({ length: 30 }, (_, index) => ({
+      signal_id: index + 1,
+      protocol: 'sparkplug' as const,
+      address: `millrace-pune/line-${index}/m/temperature`,
+    }));
+    stage = await setHostStage(sources);
+    stage.host.connected();
+    stage.pass(100);
+    stage.host.receive(
+      'spBv1.0/millrace-pune/NBIRTH/line-7',
+      encodeNodeBirth({ timestampMs: start, seq: 0, metrics: [] }, 0),
+      false,
+    );
+    stage.pass(4000);
+    expect(stage.requests).toHaveLength(29);
+    expect(stage.requests.map(({ node }) => node)).not.toContain('millrace-pune/line-7');
+    expect(stage.requests[0]?.at).toBeGreaterThanOrEqual(2000);
+    for (const [index, { at }] of stage.requests.entries()) {
+      expect(at - (stage.requests[index - 1]?.at ?? 0)).toBeGreaterThanOrEqual(20);
+    }
+  });
+
+  test('without a connection nothing is asked for', () => {
+    stage.sendData(17, [stage.temperature(1)]);
+    stage.pass(10_000);
+    expect(stage.requests).toEqual([]);
+  });
+});
+
+describe('foreign and hostile messages', () => {
+  test('bytes that are no payload are rejected with the bytes', () => {
+    const bytes = Buffer.from('not a Sparkplug payload');
+    stage.receive('DDATA', bytes, 'm-001');
+    expect(stage.intake.of(nodeName)).toMatchObject({
+      received: 1,
+      rejected: [{ reason: 'malformed_payload', payload: bytes }],
+    });
+  });
+
+  test('commands, STATE of others and foreign topics are none of ours', () => {
+    for (const topic of [topicOf('NCMD'), topicOf('DCMD', 'm-001'), 'spBv1.0/STATE/other', 'spBv1.0/g/NDATA/e/d/x']) {
+      stage.host.receive(topic, encodeNodeDeath(start, 1), false);
+    }
+    expect(stage.host.nodes.size).toBe(0);
+  });
+
+  test('a retained birth is of unknown age and is not believed', () => {
+    stage.host.receive(topicOf('NBIRTH'), encodeNodeBirth({ timestampMs: start, seq: 0, metrics: [] }, 0), true);
+    expect([stage.host.nodes.size, stage.host.ignoredRetained]).toEqual([0, 1]);
+  });
+
+  test('a flood of edge nodes fills no memory', () => {
+    const bytes = encodeData({ timestampMs: start, seq: 1, metrics: [stage.temperature(1)] });
+    for (let node = 0; node < 12_000; node++) stage.host.receive(`spBv1.0/flood/NDATA/${node}`, bytes, false);
+    expect(stage.host.nodes.size).toBe(10_000);
+    expect(stage.intake.of('(other edge nodes)')?.received).toBe(2000);
+  });
+});
