@@ -18,7 +18,10 @@ export async function listReadings(
   where.add('r.time < ?', query.to);
   // (signal, time) is unique, so the time of the last row is the whole key.
   where.add('r.time > ?', decodeCursor(query.cursor, ['string'])?.[0]);
-  const text = signal.kind === 'order' ? 'left join text_value x on x.text_value_id = r.value::int' : '';
+  const text =
+    signal.kind === 'order'
+      ? 'left join text_value x on x.text_value_id = case when r.value between 1 and 2147483647 then r.value::int end'
+      : '';
   const rows = await connection.query<{ time: string; value: number | null; text: string | null; quality: number }>(
     `select r.time, r.value, ${text === '' ? 'null' : 'x.text'} as text, r.quality
        from visible_reading r ${text} ${where.toSql()} order by r.time limit ${where.parameter(query.limit + 1)}`,

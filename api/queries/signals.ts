@@ -23,7 +23,7 @@ export const signalColumns = `g.signal_id, g.name, g.kind, g.quantity, g.unit, g
   c.score as anomaly_score, c.time as anomaly_time`;
 /** Text signals carry the number of their text (migrations/000002_plant.sql). */
 export const signalJoins = `left join latest_value v on v.signal_id = g.signal_id
-  left join text_value x on g.kind = 'order' and x.text_value_id = v.value::int
+  left join text_value x on x.text_value_id = case when g.kind = 'order' and v.value between 1 and 2147483647 then v.value::int end
   left join anomaly_score c on c.signal_id = g.signal_id`;
 
 export function toSignal<Shape extends MachineSignal>(

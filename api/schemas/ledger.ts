@@ -21,7 +21,7 @@ const sourceName = { source_id: id, source_name: z.string(), protocol: z.enum(['
 export const ledgerRow = ledgerCounts.extend({ ...sourceName, started_at: timestamp });
 export type LedgerRow = z.output<typeof ledgerRow>;
 
-/** `balanced` speaks of everything ever received, not only of the asked range. */
+/** `balanced` and `sources` speak of the last 31 days up to now, `totals` and `items` of the asked range. */
 export const ledger = z.object({
   balanced: z.boolean(),
   /** One sentence that says what does not add up; empty when it does. */
@@ -35,7 +35,7 @@ export const ledger = z.object({
   per: z.enum(['minute', 'hour']),
   /** Sums over the asked range. */
   totals: ledgerCounts,
-  /** Sums since the beginning, per source. */
+  /** Sums per source. */
   sources: z.array(ledgerCounts.extend(sourceName)),
   items: z.array(ledgerRow),
   next: z.string().nullable(),

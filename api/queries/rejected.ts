@@ -1,0 +1,66 @@
+import { isUtf8 } from 'node:buffer';
+import type { Connection } from '../../core/database.ts';
+import { decodeCursor, toPage } from '../cursor.ts';
+import type { RejectedReading } from '../schemas/ledger.ts';
+import { conditions, toFinite, toRfc3339, toRfc3339OrNull } from './row.ts';
+
+type Row = Omit<RejectedReading, 'payload' | 'payload_encoding'> & { payload: Buffer | null };
+
+/** How much of a rejected payload a list shows; the whole stands in the table. */
+const shownCharacters = 1000;
+
+/** Rejected readings with the reason and the bytes as they came, newest first. */
+export async function listRejected(
+  connection: Connection,
+  query: {
+    limit: number;
+    cursor?: string | undefined;
+    source?: number | undefined;
+    reason?: string | undefined;
+    resolved?: 'true' | 'false' | undefined;
+    from?: string | undefined;
+    to?: string | undefined;
+  },
+): Promise<{ items: RejectedReading[]; next: string | null }> {
+  const where = conditions();
+  where.add('r.source_id = ?', query.source);
+  where.add('r.reason = ?', query.reason);
+  where.add('r.received_at >= ?', query.from);
+  where.add('r.received_at < ?', query.to);
+  if (query.resolved !== undefined)
+    where.add(`r.resolved_at is ${query.resolved === 'true' ? 'not null' : 'null'}`, true);
+  const after = decodeCursor(query.cursor, ['string', 'number']);
+  if (after !== undefined) {
+    where.add(
+      `(r.received_at, r.rejected_reading_id) < (${after.map((part) => where.parameter(part)).join(', ')})`,
+      true,
+    );
+  }
+  const rows = await connection.query<Row>(
+    `select r.rejected_reading_id, r.source_id, s.name as source_name, s.protocol, r.received_at, r.address, r.reason, r.detail,
+            r.signal_id, r.time, r.value, substr(r.payload, 1, ${shownCharacters}) as payload, length(r.payload) as payload_bytes, r.resolved_at
+       from rejected_reading r join source s using (source_id) ${where.toSql()}
+      order by r.received_at desc, r.rejected_reading_id desc limit ${where.parameter(query.limit + 1)}`,
+    where.parameters,
+  );
+  const page = toPage(rows, query.limit, (row) => [row.received_at, row.rejected_reading_id]);
+  return { items: page.items.map(toRejected), next: page.next };
+}
+
+function toRejected({ payload, ...row }: Row): RejectedReading {
+  // A cut may fall inside a character: up to three bytes at the end are not held against it.
+  const text =
+    payload === null
+      ? null
+      : [0, 1, 2, 3].map((cut) => payload.subarray(0, payload.length - cut)).find((part) => isUtf8(part));
+  return {
+    ...row,
+    received_at: toRfc3339(row.received_at),
+    time: toRfc3339OrNull(row.time),
+    resolved_at: toRfc3339OrNull(row.resolved_at),
+    value: toFinite(row.value),
+    payload:
+      payload === null ? null : (text?.toString('utf8') ?? payload.subarray(0, shownCharacters / 2).toString('hex')),
+    payload_encoding: payload === null ? null : text === undefined ? 'hex' : 'utf8',
+  };
+}

@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import { toTimestamp } from '../../core/clock.ts';
+import { judgeBalance } from '../balance.ts';
+import { ask, change, needRole, type Api, type App } from '../context.ts';
+import { notFound, ProblemError } from '../problem.ts';
+import { ignoreDiscovered, listDiscovered } from '../queries/discovered.ts';
+import { listGaps } from '../queries/gaps.ts';
+import { listLedger, readBalance, readLedgerTotals } from '../queries/ledger.ts';
+import { mapDiscovered } from '../queries/map-discovered.ts';
+import { listRejected } from '../queries/rejected.ts';
+import { listGateways, listSources } from '../queries/sources.ts';
+import { discoveredPage, discoveredQuery, mapAnswer, mapBody } from '../schemas/discovered.ts';
+import { gapPage, gapsQuery, ledger, ledgerQuery, rejectedPage, rejectedQuery } from '../schemas/ledger.ts';
+import { sourcesAnswer } from '../schemas/source.ts';
+import { idParameters, readRange } from './parameters.ts';
+
+const hourMs = 3_600_000;
+const balanceDays = 31;
+
+/** The books, and what did not become a stored reading. */
+export function addLedger(app: App, api: Api): void {
+  const tags = ['ledger'];
+  app.get(
+    '/ledger',
+    {
+      schema: {
+        tags,
+        summary: 'The books and whether they balance',
+        querystring: ledgerQuery,
+        response: { 200: ledger },
+      },
+    },
+    (request) => {
+      const { query } = request;
+      const { from, to, fromMs, toMs } = readRange(query, api.clock(), hourMs, 400 * 24 * hourMs);
+      return ask(api, request, async (connection) => {
+        const { sources, inJournal } = await readBalance(connection, balanceDays);
+        const totals = await readLedgerTotals(connection, { ...query, from, to });
+        const page = await listLedger(connection, { ...query, from, to });
+        return {
+          ...judgeBalance(sources, inJournal),
+          in_journal: inJournal,
+          from: toTimestamp(fromMs),
+          to: toTimestamp(toMs),
+          per: query.per,
+          totals,
+          sources,
+          ...page,
+        };
+      });
+    },
+  );
+  app.get(
+    '/ledger/gaps',
+    { schema: { tags, summary: 'Hours with missing readings', querystring: gapsQuery, response: { 200: gapPage } } },
+    (request) => {
+      const { from, to } = readRange(request.query, api.clock(), 24 * hourMs, 31 * 24 * hourMs);
+      return ask(api, request, (connection) => listGaps(connection, { ...request.query, from, to }));
+    },
+  );
+  app.get(
+    '/rejected',
+    {
+      schema: {
+        tags,
+        summary: 'Rejected readings, newest first',
+        querystring: rejectedQuery,
+        response: { 200: rejectedPage },
+      },
+    },
+    (request) => ask(api, request, (connection) => listRejected(connection, request.query)),
+  );
+  app.get(
+    '/sources',
+    { schema: { tags, summary: 'What speaks to us, and the gateways', response: { 200: sourcesAnswer } } },
+    (request) =>
+      ask(api, request, async (connection) => ({
+        items: await listSources(connection, api.clock()),
+        next: null,
+        gateways: await listGateways(connection, api.clock()),
+      })),
+  );
+  app.get(
+    '/discovered',
+    {
+      schema: {
+        tags,
+        summary: 'Addresses that are mapped to nothing',
+        querystring: discoveredQuery,
+        response: { 200: discoveredPage },
+      },
+    },
+    (request) => ask(api, request, (connection) => listDiscovered(connection, request.query)),
+  );
+  app.post(
+    '/discovered/:id/map',
+    {
+      schema: {
+        tags,
+        summary: 'Make a signal of it; parked readings follow',
+        params: idParameters,
+        body: mapBody,
+        response: { 201: mapAnswer },
+      },
+    },
+    async (request, reply) => {
+      const { organization_id } = needRole(request, ['engineer']);
+      const { id } = request.params;
+      const { name, machine_id } = request.body;
+      const signal = await change(api, request, async (connection) => {
+        const outcome = await mapDiscovered(connection, id, organization_id, request.body);
+        switch (outcome) {
+          case 'no such address':
+            throw notFound('discovered address', id);
+          case 'no such machine':
+            throw notFound('machine', machine_id);
+          case 'name taken':
+            throw new ProblemError('conflict', `Machine ${machine_id} already has a signal ${name}.`);
+          case 'address taken':
+            throw new ProblemError('conflict', 'The address is already mapped to another signal.');
+          default:
+            return outcome;
+        }
+      });
+      return reply.code(201).header('location', `/api/v1/signals/${signal.signal_id}`).send(signal);
+    },
+  );
+  app.post(
+    '/discovered/:id/ignore',
+    {
+      schema: {
+        tags,
+        summary: 'Leave it out of the list, or take it back in',
+        params: idParameters,
+        body: z.object({ ignored: z.boolean().default(true) }),
+        response: { 204: z.null() },
+      },
+    },
+    async (request, reply) => {
+      needRole(request, ['engineer']);
+      const found = await change(api, request, (connection) =>
+        ignoreDiscovered(connection, request.params.id, request.body.ignored),
+      );
+      if (!found) throw notFound('discovered address', request.params.id);
+      return reply.code(204).send(null);
+    },
+  );
+}
