@@ -56,6 +56,13 @@ const definitions = {
     'a directory',
   ],
   SIMULATE: [z.enum(['on', 'off']).default('on'), 'on or off'],
+  SIMULATE_MESS: [
+    z
+      .string()
+      .regex(/^(none|((late|missing|duplicate|out_of_order|stuck|wrong_unit)=(0|1|0?\.\d+)(,(?=.)|$))+)$/)
+      .default('late=0.0002,missing=0.0001,duplicate=0.0002,out_of_order=0.0002'),
+    'none, or chances from 0 to 1 such as late=0.01,missing=0.001,duplicate=0.002,out_of_order=0.001,stuck=0.0001,wrong_unit=0.0001',
+  ],
   SIMULATE_SEED: [wholeNumber(0, 2 ** 31).default(1781), 'a whole number'],
   SIMULATE_SPEED: [wholeNumber(1, 100_000).default(1), 'a whole number: how many times faster than real time'],
   ADMIN_EMAIL: [z.email().default('admin@millrace.local'), 'an e-mail address'],
