@@ -1,0 +1,109 @@
+import type { Connection } from '../../core/database.ts';
+import { type Plant, Role } from '../plant.ts';
+import type { LateReading, Outcome } from './outcome.ts';
+
+/** Above this many late readings in one checkpoint (a back-fill) they are not looked at one by one. */
+const inspectAtMost = 2000;
+/** Ranges of one machine that are closer than this are computed again as one. */
+const joinUs = 10 * 60e6;
+
+/**
+ * Marks what late readings changed (`machine_recompute`). Most change nothing: a state equal to the one before it leaves
+ * the step function as it is, and a count between its neighbours within one minute leaves the minute as it is. Those are
+ * recognised by two index look-ups each, because at 1 % late rows the whole plant would otherwise be computed anew all
+ * the time. Times out of order matter only where they fill a silence.
+ */
+export async function markLateReadings(connection: Connection, plant: Plant, outcome: Outcome): Promise<void> {
+  const ranges = outcome.recompute.map((range) => ({ ...range }));
+  if (outcome.late.length > inspectAtMost) {
+    for (const { machine, time_us } of outcome.late) ranges.push({ machine, from_us: time_us, to_us: time_us });
+  } else if (outcome.late.length > 0) {
+    for (const { machine, time_us } of await findChanging(connection, plant, outcome.late)) {
+      ranges.push({ machine, from_us: time_us, to_us: time_us });
+    }
+  }
+  await insertRanges(connection, plant, joinRanges(ranges));
+  await markFilledSilences(connection, plant, outcome.late_heard);
+}
+
+async function findChanging(connection: Connection, plant: Plant, late: readonly LateReading[]): Promise<LateReading[]> {
+  const rows = await connection.prepared<{ position: number }>(
+    'analytics find changing late readings',
+    `select (late.position - 1)::int as position
+       from unnest($1::int[], $2::float8[], $3::float8[], $4::bool[]) with ordinality
+              as late(signal_id, time_us, value, is_counter, position)
+      cross join lateral (select to_timestamp(late.time_us / 1e6) as time) at
+       left join lateral (select value, quality in (64, 192) and value is not null as usable from reading
+                           where signal_id = late.signal_id and time < at.time
+                             and (not late.is_counter or (quality in (64, 192) and value is not null))
+                           order by time desc limit 1) before on true
+       left join lateral (select time, value from reading
+                           where late.is_counter and signal_id = late.signal_id and time > at.time
+                             and quality in (64, 192) and value is not null
+                           order by time limit 1) after on true
+      where case
+              when late.is_counter and late.value is null then false
+              when late.is_counter then not coalesce(before.value <= late.value and late.value <= after.value
+                     and (before.value = late.value or date_trunc('minute', at.time) = date_trunc('minute', after.time)), false)
+              when late.value is null then coalesce(before.usable, true)
+              else not coalesce(before.usable and before.value = late.value, false)
+            end`,
+    [
+      late.map(({ slot }) => plant.signals[slot]?.signal_id),
+      late.map(({ time_us }) => time_us),
+      late.map(({ value }) => (Number.isNaN(value) ? null : value)),
+      late.map(({ slot }) => plant.signals[slot]?.role === Role.counter),
+    ],
+  );
+  return rows.flatMap(({ position }) => late[position] ?? []);
+}
+
+/** Overlapping and neighbouring ranges of each machine as one. */
+export function joinRanges(ranges: readonly Outcome['recompute'][number][]): Outcome['recompute'] {
+  const sorted = ranges.toSorted((a, b) => a.machine - b.machine || a.from_us - b.from_us);
+  const joined: Outcome['recompute'] = [];
+  for (const range of sorted) {
+    const last = joined.at(-1);
+    if (last !== undefined && last.machine === range.machine && range.from_us <= last.to_us + joinUs) {
+      last.to_us = Math.max(last.to_us, range.to_us);
+    } else {
+      joined.push({ ...range });
+    }
+  }
+  return joined;
+}
+
+async function insertRanges(connection: Connection, plant: Plant, ranges: Outcome['recompute']): Promise<void> {
+  if (ranges.length === 0) return;
+  await connection.query(
+    `insert into machine_recompute (machine_id, from_time, to_time)
+     select machine_id, to_timestamp(from_us / 1e6), to_timestamp(to_us / 1e6)
+       from unnest($1::int[], $2::float8[], $3::float8[]) as r(machine_id, from_us, to_us)`,
+    [
+      ranges.map(({ machine }) => plant.machines[machine]?.machine_id),
+      ranges.map(({ from_us }) => from_us),
+      ranges.map(({ to_us }) => to_us),
+    ],
+  );
+}
+
+async function markFilledSilences(connection: Connection, plant: Plant, heard: Outcome['late_heard']): Promise<void> {
+  if (heard.size === 0) return;
+  const ranges = [...heard];
+  await connection.prepared(
+    'analytics mark filled silences',
+    `insert into machine_recompute (machine_id, from_time, to_time)
+     select late.machine_id, late.from_time, late.to_time
+       from unnest($1::int[], $2::float8[], $3::float8[]) as r(machine_id, from_us, to_us)
+      cross join lateral (select r.machine_id, to_timestamp(r.from_us / 1e6) as from_time, to_timestamp(r.to_us / 1e6) as to_time) late
+      where not exists (select 1 from machine_state s where s.machine_id = late.machine_id and s.started_at <= late.from_time)
+         or exists (select 1 from machine_state s
+                     where s.machine_id = late.machine_id and s.state = 'no_data'
+                       and s.started_at <= late.to_time and (s.ended_at is null or s.ended_at >= late.from_time))`,
+    [
+      ranges.map(([machine]) => plant.machines[machine]?.machine_id),
+      ranges.map(([, range]) => range.from_us),
+      ranges.map(([, range]) => range.to_us),
+    ],
+  );
+}

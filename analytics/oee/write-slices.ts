@@ -1,0 +1,97 @@
+import type { Connection } from '../../core/database.ts';
+
+/**
+ * Computes the OEE slices (a machine's shift, cut at full UTC hours) that are not finished yet, or that are asked for:
+ * those of `machineIds` that overlap [fromMs, toMs). One statement for the whole plant; it reads each machine's few
+ * intervals and minutes of the hour and writes one row a slice.
+ *
+ * What is time of which kind (docs/oee.md): no_data is a bucket of its own; in breaks only running time counts (a break
+ * that is worked is worked); planned_stop is outside planned time; everything else outside breaks is planned. Pieces made
+ * unobserved are left out, as is the time in which they were made.
+ */
+export async function writeSlices(
+  connection: Connection,
+  range: { from_ms: number; to_ms: number; machine_ids?: readonly number[] | undefined },
+): Promise<number> {
+  const chosen = range.machine_ids ?? null;
+  return connection.execute(
+    `with wanted as materialized (
+       select m.organization_id, m.machine_id, m.line_id, s.shift_instance_id, s.breaks,
+              greatest(hour, s.started_at) as started_at, least(hour + interval '1 hour', s.ended_at) as ended_at, p.known_to
+         from machine m
+         join machine_progress p using (machine_id)
+         join line l on l.line_id = m.line_id
+         join shift_instance s on s.site_id = l.site_id
+          and s.started_at < least(to_timestamp($2::float8 / 1000), p.known_to) and s.ended_at > to_timestamp($1::float8 / 1000)
+        cross join lateral generate_series(date_trunc('hour', greatest(s.started_at, to_timestamp($1::float8 / 1000))),
+                                           least(s.ended_at, to_timestamp($2::float8 / 1000), p.known_to), interval '1 hour') hour
+        where $3::int[] is null or m.machine_id = any($3))
+     , slice as materialized (
+       select w.*, tstzrange(w.started_at, least(w.ended_at, w.known_to)) as known, least(w.ended_at, w.known_to) as computed_to
+         from wanted w
+         left join oee_slice o on o.machine_id = w.machine_id and o.started_at = w.started_at
+        where w.started_at < least(w.ended_at, w.known_to)
+          and ($3::int[] is not null or o.computed_to is null or o.computed_to < o.ended_at))
+     , timed as (
+       select slice.machine_id, slice.started_at,
+              sum(seconds - in_break) filter (where state = 'no_data') as no_data,
+              sum(seconds - in_break) filter (where state = 'planned_stop') as planned_stop,
+              sum(seconds) filter (where state = 'running') as running,
+              sum(seconds - in_break) filter (where state = 'idle') as idle,
+              sum(seconds - in_break) filter (where state = 'starved') as starved,
+              sum(seconds - in_break) filter (where state = 'held') as held,
+              sum(seconds - in_break) filter (where state = 'setup') as setup,
+              sum(seconds - in_break) filter (where state = 'down') as down,
+              sum(seconds) as total
+         from slice
+        cross join lateral (
+              select i.state, extract(epoch from upper(part.known) - lower(part.known))::float8 as seconds,
+                     coalesce((select sum(extract(epoch from upper(b) - lower(b)))::float8
+                                 from unnest(slice.breaks * tstzmultirange(part.known)) b), 0) as in_break
+                from (select state, started_at, ended_at from machine_state
+                       where machine_id = slice.machine_id and started_at >= slice.started_at and started_at < slice.computed_to
+                      union all
+                      (select state, started_at, ended_at from machine_state
+                        where machine_id = slice.machine_id and started_at < slice.started_at
+                        order by started_at desc limit 1)) i
+               cross join lateral (select slice.known * tstzrange(i.started_at, i.ended_at) as known) part
+               where not isempty(part.known)) piece
+        group by 1, 2)
+     , counted as (
+       select slice.machine_id, slice.started_at,
+              sum(total_count) as total, sum(good_count) as good, sum(reject_count) as reject,
+              case when bool_and(c.ideal_cycle_seconds is not null or total_count = 0)
+                   then sum(coalesce(c.ideal_cycle_seconds, 0) * total_count) end as ideal_total,
+              case when bool_and(c.ideal_cycle_seconds is not null or total_count = 0)
+                   then sum(coalesce(c.ideal_cycle_seconds, 0) * good_count) end as ideal_good
+         from slice
+         join production_minute p on p.machine_id = slice.machine_id
+          and p.minute >= slice.started_at and p.minute < slice.ended_at and p.observed
+         left join ideal_cycle c on c.line_id = slice.line_id and c.product_id = p.product_id
+        group by 1, 2)
+     insert into oee_slice as o (organization_id, machine_id, shift_instance_id, started_at, ended_at, computed_to,
+            planned_seconds, running_seconds, idle_seconds, starved_seconds, held_seconds, setup_seconds, down_seconds,
+            planned_stop_seconds, no_data_seconds, total_count, good_count, reject_count, ideal_total_seconds, ideal_good_seconds)
+     select slice.organization_id, slice.machine_id, slice.shift_instance_id, slice.started_at, slice.ended_at, slice.computed_to,
+            coalesce(running, 0) + coalesce(idle, 0) + coalesce(starved, 0) + coalesce(held, 0) + coalesce(setup, 0) + coalesce(down, 0),
+            coalesce(running, 0), coalesce(idle, 0), coalesce(starved, 0), coalesce(held, 0), coalesce(setup, 0), coalesce(down, 0),
+            coalesce(planned_stop, 0),
+            -- Before a machine was first heard there is no interval: nothing is known of that time either.
+            coalesce(no_data, 0) + extract(epoch from slice.computed_to - slice.started_at)::float8 - coalesce(timed.total, 0),
+            coalesce(counted.total, 0), coalesce(good, 0), coalesce(reject, 0),
+            case when counted.machine_id is null then 0 else ideal_total end,
+            case when counted.machine_id is null then 0 else ideal_good end
+       from slice
+       left join timed using (machine_id, started_at)
+       left join counted using (machine_id, started_at)
+     on conflict (machine_id, started_at) do update
+        set shift_instance_id = excluded.shift_instance_id, ended_at = excluded.ended_at, computed_to = excluded.computed_to,
+            planned_seconds = excluded.planned_seconds, running_seconds = excluded.running_seconds, idle_seconds = excluded.idle_seconds,
+            starved_seconds = excluded.starved_seconds, held_seconds = excluded.held_seconds, setup_seconds = excluded.setup_seconds,
+            down_seconds = excluded.down_seconds, planned_stop_seconds = excluded.planned_stop_seconds,
+            no_data_seconds = excluded.no_data_seconds, total_count = excluded.total_count, good_count = excluded.good_count,
+            reject_count = excluded.reject_count, ideal_total_seconds = excluded.ideal_total_seconds,
+            ideal_good_seconds = excluded.ideal_good_seconds, computed_at = now()`,
+    [range.from_ms, range.to_ms, chosen],
+  );
+}

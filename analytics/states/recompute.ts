@@ -1,0 +1,95 @@
+import type { Connection } from '../../core/database.ts';
+import type { Live } from '../feed/live.ts';
+import { Role } from '../plant.ts';
+import { cutIntervals, replayStates } from './history.ts';
+import type { StateMemory } from './machine-states.ts';
+import { readPrime, readStateEvents } from './read-history.ts';
+import { writeIntervals } from './write-intervals.ts';
+
+/** The year 2255, up to which microseconds are exact in a float64. */
+const farFutureUs = 9e15;
+
+/**
+ * Computes the state intervals of one machine again, from `reading`, around [fromUs, toUs]. The stretch is widened to
+ * where both ends are certain to be as before: at the front to the start of the interval before the one that holds
+ * `fromUs`; at the end past the next reading of every signal that tells states, to a border of stored intervals, or else
+ * to the live end. When it reaches the live end, the machine's memory is returned and must replace the one in use.
+ */
+export async function recomputeStates(
+  connection: Connection,
+  live: Live,
+  machine: number,
+  fromUs: number,
+  toUs: number,
+): Promise<StateMemory | null> {
+  const { plant, last_us: lastUs } = live;
+  const machineId = plant.machines[machine]?.machine_id;
+  const memory = live.machines[machine]?.states;
+  const liveUs = memory?.heard_us;
+  if (machineId === undefined || memory === undefined || liveUs == null) return null;
+
+  const startUs = await findStart(connection, machineId, fromUs);
+  const nextUs = await findNextTold(connection, live, machine, toUs);
+  const endUs = nextUs === null ? null : await findBorder(connection, machineId, nextUs);
+  const events = [
+    ...(await readPrime(connection, plant, machine, startUs)),
+    ...(await readStateEvents(connection, plant, machine, startUs, endUs ?? farFutureUs, lastUs)),
+  ];
+  const limitUs = plant.machines[machine]?.silence_us ?? 30e6;
+  const replay = replayStates(events, limitUs);
+  const intervals = cutIntervals(replay.intervals, startUs, endUs);
+
+  await connection.query(
+    `delete from machine_state where machine_id = $1 and started_at >= to_timestamp($2::float8 / 1e6)
+        and ($3::float8 is null or started_at < to_timestamp($3::float8 / 1e6))`,
+    [machineId, startUs, endUs],
+  );
+  const changes = new Map(intervals.map((interval) => [interval.started_us, interval]));
+  await writeIntervals(connection, plant, new Map([[machine, changes]]));
+  if (endUs !== null) return null;
+  // The memory goes on from the live end; a silence that lasts is found again at once.
+  const open = intervals.at(-1) ?? null;
+  return { ...replay.memory, open, previous: intervals.at(-2) ?? null };
+}
+
+/** Start of the interval before the one that holds `timeUs`; `timeUs` itself when there is none. */
+async function findStart(connection: Connection, machineId: number, timeUs: number): Promise<number> {
+  const rows = await connection.query<{ started_us: number }>(
+    `select (extract(epoch from started_at) * 1e6)::float8 as started_us from machine_state
+      where machine_id = $1 and started_at <= to_timestamp($2::float8 / 1e6) order by started_at desc limit 2`,
+    [machineId, timeUs],
+  );
+  return Math.min(timeUs, rows.at(-1)?.started_us ?? timeUs);
+}
+
+/** The first moment after `timeUs` by which state, mode and fault have each been told anew and anything was heard; null: not yet. */
+async function findNextTold(connection: Connection, live: Live, machine: number, timeUs: number): Promise<number | null> {
+  const { plant, last_us: lastUs } = live;
+  const slots = (plant.machines[machine]?.slots ?? []).filter((slot) => {
+    const role = plant.signals[slot]?.role;
+    return (role === Role.state || role === Role.mode || role === Role.fault) && (lastUs[slot] ?? 0) > 0;
+  });
+  if (slots.length === 0) return null;
+  const [row] = await connection.query<{ time_us: number | null; missing: number }>(
+    `select (extract(epoch from max(r.time)) * 1e6)::float8 as time_us, count(*) filter (where r.time is null)::int as missing
+       from unnest($1::int[], $2::float8[]) as s(signal_id, last_us)
+       left join lateral (select time from reading
+                           where signal_id = s.signal_id and time > to_timestamp($3::float8 / 1e6)
+                             and time <= to_timestamp(s.last_us / 1e6) and quality in (64, 192) and value is not null
+                           order by time limit 1) r on true`,
+    [slots.map((slot) => plant.signals[slot]?.signal_id), slots.map((slot) => lastUs[slot]), timeUs],
+  );
+  return row === undefined || row.missing > 0 ? null : row.time_us;
+}
+
+/** The end of the stored interval after the one that holds `timeUs`, if that is closed; null means up to the live end. */
+async function findBorder(connection: Connection, machineId: number, timeUs: number): Promise<number | null> {
+  const rows = await connection.query<{ ended_us: number | null }>(
+    `select (extract(epoch from ended_at) * 1e6)::float8 as ended_us from machine_state
+      where machine_id = $1 and (ended_at is null or ended_at > to_timestamp($2::float8 / 1e6))
+      order by started_at limit 2`,
+    [machineId, timeUs],
+  );
+  return rows.length < 2 ? null : (rows[1]?.ended_us ?? null);
+}
+
