@@ -12,17 +12,19 @@ language sql stable parallel safe
 as $$ select nullif(current_setting('millrace.organization_id', true), '')::int $$;
 
 -- The API reads and writes as this role, so that row-level security binds it; ingest and analytics run as the owner.
--- Roles belong to the whole cluster: another runner may have made it a moment ago.
+-- Roles belong to the whole cluster: a runner on another database may be making it at the same moment, and an
+-- administrator may have made it before, where the owner of this database must not create roles.
 do $$
 begin
-  create role millrace_api nologin;
+  if not exists (select from pg_roles where rolname = 'millrace_api') then create role millrace_api nologin; end if;
 exception when duplicate_object or unique_violation then null;
 end $$;
 
 do $$
 begin
-  execute format('grant millrace_api to %I', current_user);
-exception when unique_violation then null;
+  if not pg_has_role(current_user, 'millrace_api', 'usage') then execute format('grant millrace_api to %I', current_user); end if;
+-- internal_error: "tuple concurrently updated", when another runner grants it at the same moment.
+exception when unique_violation or internal_error then null;
 end $$;
 
 -- Puts one table under row-level security by its organization_id and lets the API's role at it.

@@ -103,6 +103,7 @@ create table parked_reading (
   parked_reading_id     int8 primary key generated always as identity,
   organization_id       int not null references organization,
   discovered_address_id int not null references discovered_address on delete cascade,
+  source_id             int not null references source on delete cascade,   -- in whose books it is counted as parked
   received_at           timestamptz not null,
   time                  timestamptz not null,
   value                 float8,
@@ -120,7 +121,12 @@ create table late_range (
   noted_at      timestamptz not null default now()
 );
 
-grant select on latest_value, gateway, reading_batch to millrace_api;
+-- The newest readings are readable like all others: through a signal that the role may see. The feed holds those of all
+-- organizations in one buffer, so the API reads it as the owner and passes on what each listener may see.
+alter table latest_value enable row level security;
+create policy organization_isolation on latest_value for select
+  using (signal_id in (select s.signal_id from signal s where s.organization_id = current_organization_id()));
+grant select on latest_value, gateway to millrace_api;
 call protect_by_organization('source', 'select');
 call protect_by_organization('ledger', 'select');
 call protect_by_organization('rejected_reading', 'select, update');

@@ -1,11 +1,10 @@
 -- Readings and their rollups on TimescaleDB Community: a hypertable with columnstore, and hierarchical continuous
 -- aggregates that refresh_rollups refreshes. The same names as in postgres/000003_reading.sql.
 
--- The wide columns stand first: 52 bytes a row instead of 60 until it is compressed, because nothing is padded.
 create table reading (
   time      timestamptz not null,
-  value     float8,                 -- NULL: the source said that it has no value
   signal_id int4 not null,
+  value     float8,                 -- NULL: the source said that it has no value
   quality   int2 not null           -- 192 good, 64 uncertain, 0 bad, 500 stale
 );
 -- At 1,781 readings a second 6 hours are 38 million rows with an index of 1.5 GB: the chunk that is written to stays
@@ -19,8 +18,8 @@ create index reading_by_time on reading using brin (time) with (pages_per_range 
 alter table reading set (timescaledb.enable_columnstore, timescaledb.segmentby = 'signal_id', timescaledb.orderby = 'time desc');
 call add_columnstore_policy('reading', after => interval '1 day');
 
--- What is kept how long, and what is gone: raw readings before dropped_before no longer exist, so that no rollup before
--- it may be recomputed from them.
+-- What is kept how long, and what is gone: readings before dropped_before exist no more, or only by chance, so that no
+-- rollup before it may be recomputed from them.
 create table reading_retention (
   only_row       boolean primary key default true check (only_row),
   raw_days       int not null default 90 check (raw_days > 0),
@@ -31,6 +30,11 @@ insert into reading_retention default values;
 create procedure set_raw_retention(days int)
 language sql
 as $$ update reading_retention set raw_days = days where raw_days <> days $$;
+
+-- The first minute whose readings are all kept.
+create function first_kept_minute() returns timestamptz
+language sql stable
+as $$ select date_trunc('minute', dropped_before + interval '59.999999 s', 'UTC') from reading_retention $$;
 
 -- Chunks are made by the hypertable itself; the procedure is here so that the store need not know on which engine it is.
 create procedure ensure_reading_partitions(from_time timestamptz, to_time timestamptz)
@@ -130,41 +134,54 @@ as $$
    group by 1, 2
 $$;
 
--- Brings the rollups of every bucket that touches [from_time, to_time] up to date, finest level first. Safe to repeat
--- and to call from many sessions: they take turns, because overlapping refreshes of one aggregate are refused by
--- TimescaleDB (and lost invalidations before 2.28.3). Minutes before the kept readings are never touched: refreshing
--- where chunks were dropped would delete their rollups. Cannot run inside a transaction.
+-- Recomputes the buckets that touch [from_time, to_time], finest level first: where something was written since the last
+-- time, or everywhere with `force`. Minutes before the kept readings are never touched: refreshing where chunks were
+-- dropped would delete their rollups. Cannot run inside a transaction.
 --
--- The lock is the session's, because a refresh commits in between. When the call fails, the lock goes with the
--- connection: core/database.ts closes a connection on which a statement outside a transaction has failed.
-create procedure refresh_rollups(from_time timestamptz, to_time timestamptz)
+-- Callers take turns, because TimescaleDB refuses overlapping refreshes of one aggregate (and lost invalidations in
+-- releases before 2.28.3). The lock is the session's, because a refresh commits in between. When the call fails, the
+-- lock goes with the connection: core/database.ts closes a connection on which a statement has failed.
+create procedure recompute_rollups(from_time timestamptz, to_time timestamptz, force boolean)
 language plpgsql
 as $$
 declare
-  kept_from  timestamptz;
-  level_from timestamptz;
-  level_to   timestamptz;
-  -- One refresh of the whole window: in 2.28 the incremental way misses a bucket that an invalidation ends exactly on
-  -- the start of (TimescaleDB issue 10221).
-  whole      jsonb := '{"buckets_per_batch": 0}';
+  minute_from timestamptz;
+  minute_to   timestamptz := date_trunc('minute', to_time, 'UTC') + interval '1 minute';
+  old_jit     text := current_setting('jit');
+  old_memory  text := current_setting('work_mem');
+  -- One refresh of the whole window: in 2.28 the incremental way misses a bucket on whose start an invalidation ends
+  -- (TimescaleDB issue 10221).
+  whole       jsonb := '{"buckets_per_batch": 0}';
 begin
   perform set_config('lock_timeout', '10min', true);
   perform pg_advisory_lock(hashtext('refresh_rollups'));
-  select date_trunc('minute', greatest(dropped_before, now() - make_interval(days => raw_days)), 'UTC') + interval '1 minute'
-    into kept_from from reading_retention;
-  level_from := greatest(date_trunc('minute', from_time, 'UTC'), kept_from);
-  level_to := date_trunc('minute', to_time, 'UTC') + interval '1 minute';
-  if level_from < level_to then
-    call refresh_continuous_aggregate('reading_1m', level_from, level_to, options => whole);
+  -- For the session, because a refresh commits in between. A full minute of the reference plant sorts in 8 MB; compiling
+  -- would cost more than the whole.
+  perform set_config('work_mem', '64MB', false), set_config('jit', 'off', false);
+  minute_from := greatest(date_trunc('minute', from_time, 'UTC'), first_kept_minute());
+  if minute_from < minute_to then
+    call refresh_continuous_aggregate('reading_1m', minute_from, minute_to, force, whole);
   end if;
   call refresh_continuous_aggregate('reading_1h', date_trunc('hour', from_time, 'UTC'),
-                                    date_trunc('hour', to_time, 'UTC') + interval '1 hour', options => whole);
+                                    date_trunc('hour', to_time, 'UTC') + interval '1 hour', force, whole);
   call refresh_continuous_aggregate('reading_1d', date_trunc('day', from_time, 'UTC'),
-                                    date_trunc('day', to_time, 'UTC') + interval '1 day', options => whole);
+                                    date_trunc('day', to_time, 'UTC') + interval '1 day', force, whole);
   call refresh_continuous_aggregate('reading_1mo', date_trunc('month', from_time, 'UTC'),
-                                    date_trunc('month', to_time, 'UTC') + interval '1 month', options => whole);
+                                    date_trunc('month', to_time, 'UTC') + interval '1 month', force, whole);
+  perform set_config('work_mem', old_memory, false), set_config('jit', old_jit, false);
   perform pg_advisory_unlock(hashtext('refresh_rollups'));
 end $$;
+
+-- Brings the rollups of every bucket that touches [from_time, to_time] up to date. Safe to repeat and to call from many
+-- sessions.
+create procedure refresh_rollups(from_time timestamptz, to_time timestamptz)
+language plpgsql
+as $$ begin call recompute_rollups(from_time, to_time, false); end $$;
+
+-- The same, but without trusting what is there: for buckets that rollup_difference names.
+create procedure repair_rollups(from_time timestamptz, to_time timestamptz)
+language plpgsql
+as $$ begin call recompute_rollups(from_time, to_time, true); end $$;
 
 -- Drops the chunks whose readings are all older than the kept days (reading_retention.raw_days when NULL). Answers how
 -- many were dropped. Rollups stay.
@@ -179,44 +196,43 @@ begin
   perform pg_advisory_xact_lock(hashtext('refresh_rollups'));
   select date_trunc('day', now() - make_interval(days => coalesce(drop_expired_readings.days, raw_days)), 'UTC')
     into keep_from from reading_retention;
-  update reading_retention set dropped_before = greatest(dropped_before, keep_from);
   select count(*) into dropped from drop_chunks('reading', older_than => keep_from);
+  if dropped > 0 then
+    update reading_retention set dropped_before = greatest(dropped_before, keep_from);
+  end if;
   return dropped;
 end $$;
 
--- The retention policy: TimescaleDB's own would not note what it dropped, and the next refresh would wipe the rollups.
+-- The retention policy. TimescaleDB's own would not note what it dropped, and the next refresh would wipe the rollups.
 create procedure drop_expired_readings_job(job_id int, config jsonb)
 language plpgsql
 as $$ begin perform drop_expired_readings(); end $$;
 select add_job('drop_expired_readings_job', interval '1 day');
 
--- The buckets in [from_time, to_time] whose stored rollup is not what recomputation gives: every level against the one
--- below it, minutes against the readings. Sums may differ in the last digits, because floating-point addition depends
--- on the order.
+-- The buckets that touch [from_time, to_time] and are not what recomputation gives: every level against the one below it,
+-- the minutes against the readings. Sums may differ in the last digits, because floating-point addition depends on the
+-- order.
 create function rollup_difference(from_time timestamptz, to_time timestamptz)
 returns table (level text, bucket timestamptz, signal_id int, stored jsonb, computed jsonb)
 language plpgsql stable
 as $$
 declare
-  kept_from timestamptz;
-  unit      text;
-  start     timestamptz;
+  unit  text;
+  start timestamptz;
 begin
-  select date_trunc('minute', greatest(dropped_before, now() - make_interval(days => raw_days)), 'UTC') + interval '1 minute'
-    into kept_from from reading_retention;
   foreach level in array array['1m', '1h', '1d', '1mo'] loop
     unit := case level when '1m' then 'minute' when '1h' then 'hour' when '1d' then 'day' else 'month' end;
     start := date_trunc(unit, from_time, 'UTC');
-    if level = '1m' then start := greatest(start, kept_from); end if;
+    if level = '1m' then start := greatest(start, first_kept_minute()); end if;
     return query execute format($sql$
-      select %2$L::text, coalesce(s.bucket, c.bucket), coalesce(s.signal_id, c.signal_id), to_jsonb(s), to_jsonb(c)
+      select %1$L::text, coalesce(s.bucket, c.bucket), coalesce(s.signal_id, c.signal_id), to_jsonb(s), to_jsonb(c)
         from (select * from reading_%1$s where bucket >= $1 and bucket < $2) s
         full join compute_reading_%1$s($1, $2) c on c.signal_id = s.signal_id and c.bucket = s.bucket
        where (s.count, s.min, s.max, s.first, s.last, s.good_count, s.bad_count) is distinct from
              (c.count, c.min, c.max, c.first, c.last, c.good_count, c.bad_count)
           or (s.sum is null) <> (c.sum is null)
           or abs(s.sum - c.sum) > 1e-9 * greatest(abs(s.sum), abs(c.sum), 1)
-      $sql$, level, level) using start, date_trunc(unit, to_time, 'UTC') + ('1 ' || unit)::interval;
+      $sql$, level) using start, date_trunc(unit, to_time, 'UTC') + ('1 ' || unit)::interval;
   end loop;
 end $$;
 
