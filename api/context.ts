@@ -1,5 +1,4 @@
 import type {
-  FastifyBaseLogger,
   FastifyInstance,
   FastifyRequest,
   RawReplyDefaultExpression,
@@ -21,7 +20,7 @@ export type App = FastifyInstance<
   RawServerDefault,
   RawRequestDefaultExpression<RawServerDefault>,
   RawReplyDefaultExpression<RawServerDefault>,
-  FastifyBaseLogger,
+  Log,
   ZodTypeProvider
 >;
 

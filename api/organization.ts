@@ -16,19 +16,25 @@ export async function withOrganization<Result>(
   // The id goes into the text because several statements cannot have parameters; it must be nothing but a number.
   if (!Number.isSafeInteger(organizationId))
     throw new TypeError(`organization_id ${organizationId} is not a whole number`);
-  return database.withConnection(async (connection) => {
-    await connection.query(
-      `begin ${access === 'read' ? 'read only' : 'read write'}; set local role millrace_api; ` +
-        `set local statement_timeout = ${statementLimitMs}; ` +
-        `select set_config('millrace.organization_id', '${organizationId}', true)`,
-    );
-    try {
-      const result = await work(connection);
-      await connection.query('commit');
-      return result;
-    } catch (error) {
-      await connection.query('rollback').catch(() => undefined);
-      throw error;
-    }
-  });
+  const outcome = await database.withConnection(
+    async (connection): Promise<{ result: Result } | { error: unknown }> => {
+      await connection.query(
+        `begin ${access === 'read' ? 'read only' : 'read write'}; set local role millrace_api; ` +
+          `set local statement_timeout = ${statementLimitMs}; ` +
+          `select set_config('millrace.organization_id', '${organizationId}', true)`,
+      );
+      try {
+        const result = await work(connection);
+        await connection.query('commit');
+        return { result };
+      } catch (error) {
+        // A refused request is no broken connection: rolled back, it is as good as new. A failing rollback throws, and
+        // the pool closes the connection.
+        await connection.query('rollback');
+        return { error };
+      }
+    },
+  );
+  if ('error' in outcome) throw outcome.error;
+  return outcome.result;
 }

@@ -27,7 +27,6 @@ const kinds = {
   forbidden: { status: 403, title: 'You may not do this' },
   'cross-origin': { status: 403, title: 'The request came from another site' },
   'not-found': { status: 404, title: 'There is no such thing' },
-  'method-not-allowed': { status: 405, title: 'This cannot be done here' },
   conflict: { status: 409, title: 'Something is in the way' },
   'too-large': { status: 413, title: 'The request is too large' },
   'media-type': { status: 415, title: 'The body must be JSON' },

@@ -8,7 +8,7 @@ export interface FeedFollower {
   stop(): void;
   readonly started: boolean;
   /** Hands over every batch stored since the last call, in order. */
-  readOn(connection: Connection, take: (readings: ReadingColumns) => void): Promise<void>;
+  readOn(connection: Connection, take: (readings: ReadingColumns, liveRows: number) => void): Promise<void>;
   /** When the newest batch seen was stored, in database milliseconds; null: none yet. */
   storedAtMs(): number | null;
 }
@@ -37,7 +37,7 @@ export function createFeedFollower(): FeedFollower {
         const batches = await readFeed(connection, position, batchesAtOnce);
         const ofGateway = new Map<number, number>();
         for (const batch of batches) {
-          take(batch.readings);
+          take(batch.readings, batch.live_rows);
           position.set(batch.gateway_id, batch.sequence);
           storedAtMs = Math.max(storedAtMs ?? 0, batch.stored_at_ms);
           ofGateway.set(batch.gateway_id, (ofGateway.get(batch.gateway_id) ?? 0) + 1);

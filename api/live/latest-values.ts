@@ -6,8 +6,8 @@ import { isInScope, type Scope } from './scope.ts';
 /** The newest reading of every signal of one organization, as columns, and which of them changed since the last tick. */
 export interface LatestValues {
   readonly signals: readonly LiveSignal[];
-  /** Takes over readings that are not older than what is known; readings of other signals are passed over. */
-  apply(readings: ReadingColumns): void;
+  /** Takes over the first `liveRows` readings where they are not older than what is known; other signals are passed over. */
+  apply(readings: ReadingColumns, liveRows: number): void;
   /** What changed and is in the scope, or null. */
   changed(scope: Scope): ValuesEvent | null;
   all(scope: Scope): ValuesEvent;
@@ -41,8 +41,8 @@ export function createLatestValues(signals: readonly LiveSignal[]): LatestValues
 
   return {
     signals,
-    apply(readings) {
-      for (let row = 0; row < readings.length; row++) {
+    apply(readings, liveRows) {
+      for (let row = 0; row < liveRows; row++) {
         const index = indexOf.get(readings.signal_id[row] ?? -1);
         if (index === undefined) continue;
         const time = (readings.time_us[row] ?? 0) / 1000;

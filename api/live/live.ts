@@ -159,8 +159,8 @@ export function createLive(options: LiveOptions): Live {
     }
     const changedRows = rows;
     rows = noRows();
-    await feed.readOn(database, (readings) => {
-      for (const { view } of organizations.values()) view?.values.apply(readings);
+    await feed.readOn(database, (readings, liveRows) => {
+      for (const { view } of organizations.values()) view?.values.apply(readings, liveRows);
     });
     const due = {
       states: isDue('states', statesEveryMs),

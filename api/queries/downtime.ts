@@ -14,7 +14,7 @@ export interface DowntimeFilters {
   include: 'stops' | 'all';
 }
 
-/** State intervals that touch [from, to), newest first, their seconds clipped to the range and to `nowMs`. */
+/** State intervals that touch [from, to), newest first, their seconds clipped to the range and to what is known of the machine by `nowMs`. */
 export async function listDowntime(
   connection: Connection,
   query: DowntimeFilters & { limit: number; cursor?: string | undefined },
@@ -28,7 +28,7 @@ export async function listDowntime(
   }
   const rows = await connection.query<DowntimeInterval>(
     `select t.machine_state_id, ${placeColumns}, t.state, t.started_at, t.ended_at, ${seconds} as seconds, t.packml_state, t.fault_code
-       from machine_state t join machine m on m.machine_id = t.machine_id ${placeJoins} ${where.toSql()}
+       from machine_state t join machine m on m.machine_id = t.machine_id ${placeJoins} ${progressJoin} ${where.toSql()}
       order by t.started_at desc, t.machine_state_id desc limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
@@ -51,7 +51,7 @@ export async function readDowntimePareto(
   const seconds = clippedSeconds(where, query, nowMs);
   return connection.query<DowntimeBar>(
     `select t.state, t.fault_code, sum(${seconds}) as seconds, count(*)::int as stops, count(distinct t.machine_id)::int as machines
-       from machine_state t join machine m on m.machine_id = t.machine_id ${placeJoins} ${where.toSql()}
+       from machine_state t join machine m on m.machine_id = t.machine_id ${placeJoins} ${progressJoin} ${where.toSql()}
       group by t.state, t.fault_code order by seconds desc, t.state, t.fault_code`,
     where.parameters,
   );
@@ -67,9 +67,12 @@ function filter(query: DowntimeFilters): Conditions {
   return where;
 }
 
+/** An open interval is counted up to where the machine was last heard, never up to a now that nobody knows of. */
+const progressJoin = 'left join machine_progress k on k.machine_id = m.machine_id';
+
 function clippedSeconds(where: Conditions, query: DowntimeFilters, nowMs: number): string {
   const from = where.parameter(query.from);
   const to = where.parameter(query.to);
   const now = where.parameter(nowMs / 1000);
-  return `greatest(0, extract(epoch from least(coalesce(t.ended_at, to_timestamp(${now}::float8)), ${to}::timestamptz) - greatest(t.started_at, ${from}::timestamptz)))::float8`;
+  return `greatest(0, extract(epoch from least(coalesce(t.ended_at, k.known_to, to_timestamp(${now}::float8)), to_timestamp(${now}::float8), ${to}::timestamptz) - greatest(t.started_at, ${from}::timestamptz)))::float8`;
 }

@@ -10,6 +10,7 @@ const counts = [
   'conflict',
   'rejected',
   'parked',
+  'dropped',
   'lost_upstream',
   'late',
   'from_future',
@@ -85,5 +86,5 @@ export async function readBalance(
     [days],
   );
   const inJournal = rows[0]?.in_journal ?? 0;
-  return { sources: rows.map(({ in_journal: _, ...row }) => row), inJournal };
+  return { sources: rows, inJournal };
 }

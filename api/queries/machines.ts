@@ -1,11 +1,12 @@
 import type { Connection } from '../../core/database.ts';
 import { decodeCursor, toPage } from '../cursor.ts';
 import type { Machine, MachineStateName } from '../schemas/machine.ts';
-import { addPlace, conditions, placeColumns, placeJoins, toRfc3339 } from './row.ts';
+import { addPlace, conditions, placeColumns, placeJoins, toRfc3339, toRfc3339OrNull } from './row.ts';
 
 interface MachineRow extends Omit<Machine, 'state'> {
   state: MachineStateName | null;
   since: string | null;
+  known_to: string | null;
   packml_state: number | null;
   fault_code: number | null;
 }
@@ -16,19 +17,23 @@ export const finishedOrder = "in ('closed', 'rejected', 'cancelled', 'merged')";
 
 /** Columns of a machine in a list, on the aliases m, l, s, the open state interval t and the counts a and w of `machineJoins`. */
 export const machineColumns = `${placeColumns}, m.machine_class, m.criticality, m.is_constraint, m.position,
-  t.state, t.started_at as since, t.packml_state, t.fault_code,
+  t.state, t.started_at as since, k.known_to, t.packml_state, t.fault_code,
   a.open_alarms, a.highest_priority, w.open_work_orders`;
 export const machineJoins = `${placeJoins}
   left join machine_state t on t.machine_id = m.machine_id and t.ended_at is null
+  left join machine_progress k on k.machine_id = m.machine_id
   cross join lateral (select count(*)::int as open_alarms, min(priority)::int as highest_priority
                         from alarm where alarm.machine_id = m.machine_id and alarm.state ${openAlarm}) a
   cross join lateral (select count(*)::int as open_work_orders
                         from work_order o where o.machine_id = m.machine_id and o.state not ${finishedOrder}) w`;
 
-export function toMachine<Row extends MachineRow>({ state, since, packml_state, fault_code, ...row }: Row) {
+export function toMachine<Row extends MachineRow>({ state, since, known_to, packml_state, fault_code, ...row }: Row) {
   return {
     ...row,
-    state: state === null || since === null ? null : { state, since: toRfc3339(since), packml_state, fault_code },
+    state:
+      state === null || since === null
+        ? null
+        : { state, since: toRfc3339(since), known_to: toRfc3339OrNull(known_to), packml_state, fault_code },
   };
 }
 
@@ -62,5 +67,5 @@ export async function listMachines(
     where.parameters,
   );
   const page = toPage(rows, query.limit, (row) => [row.site_name, row.line_position, row.position, row.machine_id]);
-  return { items: page.items.map(({ line_position: _, ...row }) => toMachine(row)), next: page.next };
+  return { items: page.items.map(toMachine), next: page.next };
 }

@@ -23,7 +23,7 @@ export async function listReliability(
     where.add(`(r.machine_id, r.window_days) > (${after.map((part) => where.parameter(part)).join(', ')})`, true);
   const rows = await connection.query<Reliability>(
     `select ${placeColumns}, r.window_days, r.window_start, r.window_end, r.operating_seconds, r.down_seconds,
-            r.no_data_seconds, r.failures, r.repairs, r.mtbf_operating_seconds, r.mtbf_operating_lower_seconds,
+            r.no_data_seconds, r.failures, r.repairs, r.mtbf_operating_seconds, r.mtbf_operating_lower_seconds, r.mtbf_operating_upper_seconds,
             r.mttr_restore_seconds, r.availability, r.computed_at
        from reliability r join machine m on m.machine_id = r.machine_id ${placeJoins} ${where.toSql()}
       order by r.machine_id, r.window_days limit ${where.parameter(query.limit + 1)}`,

@@ -20,7 +20,7 @@ export const signalColumns = `g.signal_id, g.name, g.kind, g.quantity, g.unit, g
   g.range_low, g.range_high, g.limit_low_low, g.limit_low, g.limit_high, g.limit_high_high,
   g.deadband, g.on_delay_seconds, g.off_delay_seconds,
   v.time as latest_time, v.value as latest_value, x.text as latest_text, v.quality as latest_quality, v.received_at as latest_received_at,
-  c.score as anomaly_score, c.time as anomaly_time`;
+  c.score as anomaly_score, c.time as anomaly_time, c.expected_value as anomaly_expected_value, c.deviation as anomaly_deviation`;
 /** Text signals carry the number of their text (migrations/000002_plant.sql). */
 export const signalJoins = `left join latest_value v on v.signal_id = g.signal_id
   left join text_value x on x.text_value_id = case when g.kind = 'order' and v.value between 1 and 2147483647 then v.value::int end
@@ -45,6 +45,8 @@ export function toSignal<Shape extends MachineSignal>(
     ...signal,
     anomaly_score: toFinite(signal.anomaly_score),
     anomaly_time: toRfc3339OrNull(signal.anomaly_time),
+    anomaly_expected_value: toFinite(signal.anomaly_expected_value),
+    anomaly_deviation: toFinite(signal.anomaly_deviation),
     latest,
   };
 }

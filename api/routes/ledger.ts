@@ -38,7 +38,7 @@ export function addLedger(app: App, api: Api): void {
         const totals = await readLedgerTotals(connection, { ...query, from, to });
         const page = await listLedger(connection, { ...query, from, to });
         return {
-          ...judgeBalance(sources, inJournal),
+          ...judgeBalance(sources),
           in_journal: inJournal,
           from: toTimestamp(fromMs),
           to: toTimestamp(toMs),

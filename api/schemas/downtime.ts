@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { id, idInput, machinePlace, pageOf, pageQuery, timestamp, timestampInput } from './common.ts';
 import { machineStateName } from './machine.ts';
 
-/** An interval in which a machine did not run; `seconds` is clipped to the asked range and to now. */
+/** An interval in which a machine did not run; `seconds` is clipped to the asked range and to what is known. */
 export const downtimeInterval = machinePlace.extend({
   machine_state_id: id,
   state: machineStateName,

@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import { flagInput, id, idInput, pageOf, pageQuery, timestamp, timestampInput } from './common.ts';
 
-/** received = stored + duplicate + rejected + parked + in journal; the other counts explain some of these or stand outside. */
+/**
+ * received = stored + duplicate + rejected + parked + dropped; what a gateway holds in its journal comes on top of all of
+ * these. The other counts explain some of them (conflict, late, from_future, untimed) or stand outside (lost_upstream).
+ */
 export const ledgerCounts = z.object({
   received: z.int(),
   stored: z.int(),
@@ -9,6 +12,7 @@ export const ledgerCounts = z.object({
   conflict: z.int(),
   rejected: z.int(),
   parked: z.int(),
+  dropped: z.int(),
   lost_upstream: z.int(),
   late: z.int(),
   from_future: z.int(),
@@ -25,9 +29,7 @@ export type LedgerRow = z.output<typeof ledgerRow>;
 export const ledger = z.object({
   balanced: z.boolean(),
   /** One sentence that says what does not add up; empty when it does. */
-  differences: z.array(
-    z.object({ source_id: id.nullable(), source_name: z.string(), difference: z.int(), sentence: z.string() }),
-  ),
+  differences: z.array(z.object({ source_id: id, source_name: z.string(), difference: z.int(), sentence: z.string() })),
   /** Readings acknowledged and not stored yet, by the gateways' last heartbeat. */
   in_journal: z.int(),
   from: timestamp,

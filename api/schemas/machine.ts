@@ -23,6 +23,8 @@ export type MachineStateName = z.output<typeof machineStateName>;
 export const machineState = z.object({
   state: machineStateName,
   since: timestamp,
+  /** Until when it is known; draw the state no further. Null while nothing was written about it. */
+  known_to: timestamp.nullable(),
   packml_state: z.int().nullable(),
   fault_code: z.int().nullable(),
 });

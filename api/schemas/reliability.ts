@@ -13,6 +13,7 @@ export const reliability = machinePlace.extend({
   repairs: z.int(),
   mtbf_operating_seconds: z.number().nullable(),
   mtbf_operating_lower_seconds: z.number(),
+  mtbf_operating_upper_seconds: z.number().nullable(),
   mttr_restore_seconds: z.number().nullable(),
   availability: z.number().nullable(),
   computed_at: timestamp,

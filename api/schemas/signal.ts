@@ -38,6 +38,9 @@ export const machineSignal = limits.extend({
   latest: latestValue.nullable(),
   anomaly_score: z.number().nullable(),
   anomaly_time: timestamp.nullable(),
+  /** The sensor's own baseline under the running product, and how far it is off, in usual spreads with a sign. */
+  anomaly_expected_value: z.number().nullable(),
+  anomaly_deviation: z.number().nullable(),
 });
 export type MachineSignal = z.output<typeof machineSignal>;
 

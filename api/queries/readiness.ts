@@ -1,0 +1,24 @@
+import type { Connection } from '../../core/database.ts';
+
+export interface ReadinessRow {
+  /** The newest applied migration; null: none. */
+  migration: number | null;
+  gateways: number;
+  /** Seconds since the newest heartbeat and the newest stored batch; null: never. */
+  heartbeat_age: number | null;
+  feed_age: number | null;
+}
+
+/** What the readiness of the API is judged by, in one round trip. Fails where the database is not migrated. */
+export async function readReadiness(database: Connection, nowMs: number): Promise<ReadinessRow> {
+  const [row] = await database.query<ReadinessRow>(
+    `select (select max(number) from schema_migration) as migration,
+            (select count(*)::int from gateway) as gateways,
+            (select extract(epoch from to_timestamp($1::float8) - max(reported_at))::float8 from gateway) as heartbeat_age,
+            (select extract(epoch from to_timestamp($1::float8) - max(b.stored_at))::float8
+               from gateway g join reading_batch b on b.gateway_id = g.gateway_id and b.sequence = g.last_sequence) as feed_age`,
+    [nowMs / 1000],
+  );
+  if (row === undefined) throw new Error('A select without a table answered no row.');
+  return row;
+}
