@@ -35,11 +35,11 @@ create table reading_batch (
 alter table reading_batch alter column payload set storage external;
 create index reading_batch_by_stored_at on reading_batch using brin (stored_at);
 
--- One row for each thing that speaks to us: an MQTT line, a Sparkplug edge node, an OPC UA server.
+-- One row for each thing that speaks to us: an MQTT line, a Sparkplug edge node, an OPC UA server, back-filled files.
 create table source (
   source_id       int primary key generated always as identity,
   organization_id int not null references organization,
-  protocol        text not null check (protocol in ('mqtt', 'sparkplug', 'opcua')),
+  protocol        text not null check (protocol in ('mqtt', 'sparkplug', 'opcua', 'file')),
   name            text not null,
   connected       boolean,
   last_message_at timestamptz,

@@ -20,7 +20,7 @@ export const ledgerCounts = z.object({
 });
 export type LedgerCounts = z.output<typeof ledgerCounts>;
 
-const sourceName = { source_id: id, source_name: z.string(), protocol: z.enum(['mqtt', 'sparkplug', 'opcua']) };
+const sourceName = { source_id: id, source_name: z.string(), protocol: z.enum(['mqtt', 'sparkplug', 'opcua', 'file']) };
 
 export const ledgerRow = ledgerCounts.extend({ ...sourceName, started_at: timestamp });
 export type LedgerRow = z.output<typeof ledgerRow>;

@@ -4,7 +4,7 @@ import { id, pageOf, timestamp } from './common.ts';
 /** A thing that speaks to us: an MQTT line, a Sparkplug edge node, an OPC UA server. */
 export const source = z.object({
   source_id: id,
-  protocol: z.enum(['mqtt', 'sparkplug', 'opcua']),
+  protocol: z.enum(['mqtt', 'sparkplug', 'opcua', 'file']),
   name: z.string(),
   connected: z.boolean().nullable(),
   last_message_at: timestamp.nullable(),
