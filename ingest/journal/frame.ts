@@ -46,8 +46,14 @@ export function readFrame(buffer: Buffer, offset: number): Frame | number | unde
   const end = offset + frameBytes + payloadBytes;
   if (buffer.length < end) return end;
   const payload = buffer.subarray(offset + frameBytes, end);
-  if (crc32(payload, crc32(buffer.subarray(offset, offset + 24))) !== buffer.readUInt32LE(offset + 24)) return undefined;
-  return { sequence: Number(buffer.readBigUInt64LE(offset + 8)), readings: buffer.readUInt32LE(offset + 16), payload, end };
+  if (crc32(payload, crc32(buffer.subarray(offset, offset + 24))) !== buffer.readUInt32LE(offset + 24))
+    return undefined;
+  return {
+    sequence: Number(buffer.readBigUInt64LE(offset + 8)),
+    readings: buffer.readUInt32LE(offset + 16),
+    payload,
+    end,
+  };
 }
 
 /** Where a record could begin at or after `offset`, or -1. */

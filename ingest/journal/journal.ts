@@ -107,9 +107,14 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
         segment.readings += frame.readings;
       }
       if (reader.position < size) {
-        log.warn({ path, kept_bytes: reader.position, cut_bytes: size - reader.position }, 'a torn record at the end of the journal was cut; it was never acknowledged');
+        log.warn(
+          { path, kept_bytes: reader.position, cut_bytes: size - reader.position },
+          'a torn record at the end of the journal was cut; it was never acknowledged',
+        );
         segment.durable = reader.position;
-        await file.truncate(reader.position).catch((error: unknown) => log.warn({ error, path }, 'cutting failed; the tail is ignored'));
+        await file
+          .truncate(reader.position)
+          .catch((error: unknown) => log.warn({ error, path }, 'cutting failed; the tail is ignored'));
       }
       await reader.close();
       if (segment.lastSequence > committed) segments.push(segment);
@@ -163,7 +168,10 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       if (reading?.segment === segment) await endReading();
       segments.shift();
       await files.remove(segment.path).catch((error: unknown) => {
-        log.warn({ error, path: segment.path }, 'a stored journal segment could not be removed; the next start removes it');
+        log.warn(
+          { error, path: segment.path },
+          'a stored journal segment could not be removed; the next start removes it',
+        );
       });
     }
   }
@@ -183,11 +191,13 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
           await writeRecord(record, sequence, readings);
           break;
         } catch (error) {
-          if (failure === null) log.error({ error }, 'the journal cannot be written; nothing is acknowledged until it can');
+          if (failure === null)
+            log.error({ error }, 'the journal cannot be written; nothing is acknowledged until it can');
           failure = `The journal in ${directory} cannot be written: ${(error as Error).message}.`;
           await endSegment();
           await pause(retryDelay({ minMs: 100, maxMs: 5000 }, attempt), closing.signal);
-          if (closing.signal.aborted) throw new Error('The journal was closed before the record could be written.', { cause: error });
+          if (closing.signal.aborted)
+            throw new Error('The journal was closed before the record could be written.', { cause: error });
         }
       }
       if (failure !== null) log.info('the journal can be written again');
@@ -248,7 +258,11 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       if (segment === undefined) return false;
       const file = await files.open(segment.path, 'keep');
       const reader = await openSegmentReader(file, segment.path, (damage) => onDamage(segment.path, damage));
-      for (let frame = await reader.next(segment.durable); frame !== undefined; frame = await reader.next(segment.durable)) {
+      for (
+        let frame = await reader.next(segment.durable);
+        frame !== undefined;
+        frame = await reader.next(segment.durable)
+      ) {
         unread = Math.max(0, unread - frame.readings);
         take(frame);
       }

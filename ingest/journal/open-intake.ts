@@ -1,4 +1,4 @@
-import { monotonic, type Clock } from '../../core/clock.ts';
+import { monotonic, pause, type Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Protocol } from '../../core/reading.ts';
 import { createColumns } from '../../core/reading-columns.ts';
@@ -48,6 +48,10 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
   let tokens: number[] = [];
   let commands: Buffer[] = [];
   let carried: JournaledIntake[] = [];
+  // The source that the present message opened last, and what it held then.
+  let touched: SourceIntake | undefined;
+  let receivedBefore = 0;
+  let rejectedBefore = 0;
   let handedOver = 0;
   let oldestAt = 0;
   let waitingReadings = 0;
@@ -85,14 +89,22 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
       intake = createSource(source);
       bySource.set(source, intake);
     }
+    settle();
     touched = intake;
     receivedBefore = intake.received;
     rejectedBefore = intake.rejected.length;
     return intake;
   }
-  let touched: SourceIntake | undefined;
-  let receivedBefore = 0;
-  let rejectedBefore = 0;
+
+  /** Counts what the source that was opened last has got since. */
+  function settle(): void {
+    if (touched === undefined) return;
+    waitingReadings += touched.received - receivedBefore;
+    for (let index = rejectedBefore; index < touched.rejected.length; index++) {
+      waitingBytes += 200 + (touched.rejected[index]?.payload?.length ?? 0);
+    }
+    touched = undefined;
+  }
 
   function handOver(onDurable?: (token: number) => void, token = 0): void {
     if (refused !== undefined) {
@@ -101,13 +113,7 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
       refused = undefined;
       return;
     }
-    if (touched !== undefined) {
-      waitingReadings += touched.received - receivedBefore;
-      for (let index = rejectedBefore; index < touched.rejected.length; index++) {
-        waitingBytes += 200 + (touched.rejected[index]?.payload?.length ?? 0);
-      }
-      touched = undefined;
-    }
+    settle();
     if (onDurable !== undefined) {
       durables.push(onDurable);
       tokens.push(token);
@@ -143,7 +149,9 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     clearTimeout(timer);
     timer = undefined;
     flushing = flush()
-      .catch((error: unknown) => log.error({ error }, 'what was received could not be journaled and is not acknowledged'))
+      .catch((error: unknown) =>
+        log.error({ error }, 'what was received could not be journaled and is not acknowledged'),
+      )
       .finally(() => {
         flushing = undefined;
         if (handedOver > 0 && !closed) schedule();
@@ -166,7 +174,8 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
         }
         for (const [index, onDurable] of durable.durables.entries()) onDurable(durable.tokens[index] ?? 0);
       }
-      for (let command = commands.shift(); command !== undefined; command = commands.shift()) await journal.append(command, 0);
+      for (let command = commands.shift(); command !== undefined; command = commands.shift())
+        await journal.append(command, 0);
       onRecord();
       if (handedOver > 0 && monotonic() - oldestAt < longestWaitMs) break;
       await makeRoom();
@@ -230,9 +239,14 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
   function setFull(isFull: boolean): void {
     if (full === isFull) return;
     full = isFull;
-    if (full) log.error({ when_full: whenFull, ...journal.state }, 'the journal can take nothing more; acknowledging and reading stop');
+    if (full)
+      log.error(
+        { when_full: whenFull, ...journal.state },
+        'the journal can take nothing more; acknowledging and reading stop',
+      );
     else log.info('the journal takes readings again');
-    if (whenFull === 'stop' || !full || journal.state.failure !== null) for (const listener of listeners) listener(full);
+    if (whenFull === 'stop' || !full || journal.state.failure !== null)
+      for (const listener of listeners) listener(full);
   }
 
   // While the journal is full nothing is handed over any more, so that somebody must look whether there is room again.
@@ -264,9 +278,11 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     async close() {
       closed = true;
       clearInterval(lookout);
-      await flushing;
+      // A disk that fails would hold this up for ever; what is not journaled was not acknowledged either.
+      const limit = pause(3000);
+      await Promise.race([flushing, limit]);
       startFlush();
-      await flushing;
+      await Promise.race([flushing, limit]);
     },
   };
 }

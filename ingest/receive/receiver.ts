@@ -38,6 +38,8 @@ export interface Source {
 
 export interface SourceState extends Source {
   connected: boolean;
+  /** When the last message of this source arrived (ms since the epoch), where the receiver knows. */
+  last_message_at_ms?: number | null;
   /** Free facts for people: last error in one sentence, client id, rebirths asked, subscribed items, … */
   status: Record<string, unknown>;
 }
@@ -120,11 +122,17 @@ export type RejectReason =
   | 'text_too_long'
   | 'too_many_texts' // the room for distinct texts is used up
   | 'unsupported_type' // DataSet, Template, arrays, …
+  | 'before_birth' // Sparkplug data of a metric that no birth certificate has announced
+  | 'retained_untimed' // a retained message without a time: nobody knows how old it is
+  | 'too_large' // a message above the size that is decoded
+  | 'ignored_address' // an unknown address that somebody asked to ignore
   | 'parked_full' // an unknown address, and no room left to park it
   | 'conflict' // same signal and time as a stored reading, other value or quality
   | 'refused_by_database'; // bisected out of a batch that the database would not take
 
 export interface RejectedReading {
+  /** How many readings this entry stands for in the books: 1, or more where many were alike. */
+  readings: number;
   address: string;
   reason: RejectReason;
   /** One sentence that names the thing, its value, and what is accepted. */

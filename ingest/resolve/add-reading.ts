@@ -98,6 +98,7 @@ export function addRejected(
 ): void {
   into.received++;
   into.rejected.push({
+    readings: 1,
     address: safeText(address, 1024),
     reason,
     detail: safeText(detail, 1024),
@@ -185,6 +186,7 @@ function reject(
   payload: Uint8Array | null,
 ): void {
   into.rejected.push({
+    readings: 1,
     address: safeText(address, 1024),
     reason,
     detail: safeText(detail, 1024),

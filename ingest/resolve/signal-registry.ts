@@ -26,6 +26,8 @@ export interface SignalRegistry {
   /** Every address of a protocol, for receivers that must ask for what they want (OPC UA). */
   list(protocol: Protocol): readonly SignalAddress[];
   signal(signalId: number): RegisteredSignal | undefined;
+  /** How many signals have an address. */
+  readonly size: number;
   /** Called after every load that changed something. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
   /** Reads all sources of the organization anew. Throws what the database throws, and then keeps the old contents. */
@@ -67,6 +69,9 @@ export function createSignalRegistry(): SignalRegistry {
     },
     list: (protocol) => lists.get(protocol) ?? [],
     signal: (signalId) => byId.get(signalId),
+    get size() {
+      return byId.size;
+    },
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -96,7 +96,9 @@ const problem = (reason: RejectReason, detail: string): ValueProblem => ({ reaso
 
 /** A value for a sentence: quoted when it is a text, and never longer than a line. */
 export function show(value: unknown): string {
-  const text = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? String(value));
+  // Cut before it is quoted: the text may be a whole message of megabytes.
+  const short = typeof value === 'string' ? value.slice(0, 100) : value;
+  const text = typeof short === 'bigint' ? String(short) : (JSON.stringify(short) ?? String(short));
   const line = text.length > 80 ? `${text.slice(0, 77)}…` : text;
   return line.toWellFormed().replaceAll('\\u0000', '␀').replaceAll('\u0000', '␀');
 }

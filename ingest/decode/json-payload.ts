@@ -1,0 +1,186 @@
+import { isUtf8 } from 'node:buffer';
+import { Quality } from '../../core/reading.ts';
+import type { RejectReason } from '../receive/receiver.ts';
+import { show, type WireValue } from '../resolve/signal-value.ts';
+import { readMilliseconds, readTimestamp } from './reading-time.ts';
+
+/** Where decoded readings go, one call each; nothing is allocated for a reading. */
+export interface PayloadSink {
+  /** `name` is the signal's name in a machine-level payload, '' in a signal-level one. `timeUs` NaN: no source time. */
+  reading(name: string, timeUs: number, value: WireValue, quality: number): void;
+  rejected(name: string, reason: RejectReason, detail: string): void;
+}
+
+/** Larger messages are kept as rejected without being parsed: 16 MB of JSON hold the process for a quarter of a second. */
+export const largestPayload = 16 * 1024 * 1024;
+
+const qualities = new Map<unknown, number>([
+  ['good', Quality.good],
+  ['uncertain', Quality.uncertain],
+  ['bad', Quality.bad],
+]);
+
+/**
+ * Decodes the payload of a signal's topic (`{"ts", "value", "quality"?}` or an array of these) or, with `machineLevel`,
+ * of a machine's topic (`{"ts", "values": {…}, "quality"?}` or an array). What is wrong goes to `rejected`, one call for
+ * each reading that is wrong; the good ones of an array are kept. Never throws because of the bytes.
+ */
+export function decodeJson(payload: Buffer, machineLevel: boolean, sink: PayloadSink): void {
+  if (payload.length > largestPayload) {
+    sink.rejected('', 'too_large', `The message has ${payload.length} bytes; accepted are up to ${largestPayload}.`);
+    return;
+  }
+  if (!isUtf8(payload)) {
+    sink.rejected('', 'malformed_payload', 'The message is not UTF-8; accepted is JSON in UTF-8.');
+    return;
+  }
+  // A byte order mark is what some editors and shells put in front; it means nothing.
+  const bom = payload.length >= 3 && payload[0] === 0xef && payload[1] === 0xbb && payload[2] === 0xbf;
+  const text = payload.toString('utf8', bom ? 3 : 0);
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch (error) {
+    const detail = `The message ${show(text)} is not JSON (${(error as Error).message.slice(0, 120)}); accepted is JSON such as ${example(machineLevel)}.`;
+    sink.rejected('', 'malformed_payload', detail);
+    return;
+  }
+  const decode = machineLevel ? decodeMachine : decodeSignal;
+  const exact = exactValues(text);
+  if (!Array.isArray(document)) {
+    decode(document, sink, exact, -1);
+    return;
+  }
+  for (let index = 0; index < document.length; index++) decode(document[index], sink, exact, index);
+}
+
+function decodeSignal(item: unknown, sink: PayloadSink, exact: ExactValues, index: number): void {
+  if (!isObject(item) || !('value' in item)) {
+    const reason = isObject(item) && !('values' in item) ? 'missing_value' : 'malformed_payload';
+    sink.rejected('', reason, `The reading is ${describe(item)} without "value"; accepted is ${example(false)}.`);
+    return;
+  }
+  const time = readTime(item['ts']);
+  const quality = readQuality(item['quality']);
+  if (typeof time === 'string') sink.rejected('', 'wrong_time', time);
+  else if (typeof quality === 'string') sink.rejected('', 'wrong_quality', quality);
+  else addValue('', item['value'], time, quality, sink, exact, index);
+}
+
+function decodeMachine(item: unknown, sink: PayloadSink, exact: ExactValues, index: number): void {
+  const values = isObject(item) ? item['values'] : undefined;
+  if (!isObject(item) || !isObject(values)) {
+    sink.rejected(
+      '',
+      'malformed_payload',
+      `The message is ${describe(item)} without an object "values"; accepted on a machine's topic is ${example(true)}.`,
+    );
+    return;
+  }
+  const time = readTime(item['ts']);
+  const quality = readQuality(item['quality']);
+  for (const name of Object.keys(values)) {
+    if (name === '' || name.includes('/')) {
+      sink.rejected('', 'wrong_topic', `The signal's name is ${show(name)}; accepted is a name without "/".`);
+    } else if (typeof time === 'string') sink.rejected(name, 'wrong_time', time);
+    else if (typeof quality === 'string') sink.rejected(name, 'wrong_quality', quality);
+    else addValue(name, values[name], time, quality, sink, exact, index);
+  }
+}
+
+function addValue(
+  name: string,
+  value: unknown,
+  timeUs: number,
+  quality: number,
+  sink: PayloadSink,
+  exact: ExactValues,
+  index: number,
+): void {
+  if (typeof value === 'number') {
+    if (Number.isSafeInteger(value) || !Number.isInteger(value)) sink.reading(name, timeUs, value, quality);
+    else addHugeNumber(name, timeUs, quality, sink, exact, index);
+  } else if (typeof value === 'boolean' || typeof value === 'string' || value === null) {
+    sink.reading(name, timeUs, value, quality);
+  } else {
+    sink.rejected(name, 'not_a_number', `The value is ${describe(value)}; accepted is a number, a boolean or a text.`);
+  }
+}
+
+/** JSON.parse has rounded a whole number beyond 2^53: its digits decide whether that changed it. */
+function addHugeNumber(
+  name: string,
+  timeUs: number,
+  quality: number,
+  sink: PayloadSink,
+  exact: ExactValues,
+  index: number,
+): void {
+  const value = exact(index, name);
+  if (value !== undefined) sink.reading(name, timeUs, value, quality);
+  else
+    sink.rejected(
+      name,
+      'inexact_number',
+      'The value is a whole number beyond 2^53 in a message nested too deeply to read its digits; accepted is a flatter message.',
+    );
+}
+
+/** µs since the epoch, NaN when there is no time, or a sentence when it cannot be read. */
+function readTime(ts: unknown): number | string {
+  if (typeof ts === 'number') return Number.isFinite(ts) ? readMilliseconds(ts) : wrongTime(ts);
+  if (ts === undefined || ts === null) return Number.NaN;
+  const time = typeof ts === 'string' ? readTimestamp(ts) : undefined;
+  return time ?? wrongTime(ts);
+}
+
+function wrongTime(ts: unknown): string {
+  return `The time "ts" is ${describe(ts)}; accepted is milliseconds since 1970 or RFC 3339 with an offset, such as "2026-03-01T08:15:30.123456Z".`;
+}
+
+function readQuality(quality: unknown): number | string {
+  if (quality === undefined) return Quality.good;
+  return qualities.get(quality) ?? `The quality is ${describe(quality)}; accepted is "good", "uncertain" or "bad".`;
+}
+
+/** A reading's value, whole numbers beyond 2^53 as bigint; undefined when that cannot be found out. */
+type ExactValues = (index: number, name: string) => number | bigint | undefined;
+
+/** Parses the text once more, with the digits of huge numbers, when the first one is met. */
+function exactValues(text: string): ExactValues {
+  let document: unknown;
+  return (index, name) => {
+    try {
+      document ??= parseExactly(text);
+      const item = (index === -1 ? document : (document as unknown[])[index]) as Record<string, unknown>;
+      const value = name === '' ? item['value'] : (item['values'] as Record<string, unknown>)[name];
+      return value as number | bigint;
+    } catch {
+      // The reviver walks recursively: an array ten thousand levels deep beside the value overflows the stack.
+      return undefined;
+    }
+  };
+}
+
+function parseExactly(text: string): unknown {
+  // Node 24 hands the reviver the source text of each number (TC39 JSON.parse source text access).
+  const reviver = (_key: string, value: unknown, context?: { source?: string }): unknown => {
+    const source = context?.source;
+    if (typeof value !== 'number' || source === undefined || Number.isSafeInteger(value)) return value;
+    return source.length <= 400 && /^-?\d+$/.test(source) ? BigInt(source) : value;
+  };
+  return JSON.parse(text, reviver as (key: string, value: unknown) => unknown);
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** A value for a sentence. Objects are not written out: they may be deep enough to overflow the stack. */
+function describe(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (Array.isArray(value)) return `an array of ${value.length}`;
+  return typeof value === 'object' && value !== null ? 'an object' : show(value);
+}
+
+const example = (machineLevel: boolean): string =>
+  machineLevel ? '{"ts": 1772352930123, "values": {"temperature": 21.5}}' : '{"ts": 1772352930123, "value": 21.5}';

@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import { now } from '../core/clock.ts';
+import { openDatabase } from '../core/database.ts';
+import { createLog } from '../core/log.ts';
+import { openQueues } from '../core/queues.ts';
+import { readSettings, requireSetting, SettingsError } from '../core/settings.ts';
+import { createShutdown } from '../core/shutdown.ts';
+import { diskFiles } from './journal/journal-files.ts';
+import { openJournal } from './journal/journal.ts';
+import { openIntake } from './journal/open-intake.ts';
+import { startHeartbeat } from './ledger/heartbeat.ts';
+import { createSkewMeter } from './ledger/skew.ts';
+import { startReceivers } from './receive/start-receivers.ts';
+import { followPlant } from './resolve/follow-plant.ts';
+import { createSignalRegistry } from './resolve/signal-registry.ts';
+import { registerGateway } from './store/gateway.ts';
+import { startStore } from './store/store.ts';
+
+/** Joins the steps: receive → decode → resolve → journal → acknowledge → store. Closing happens from the last line up. */
+async function main(): Promise<void> {
+  const settings = readSettings();
+  const databaseUrl = requireSetting(settings, 'DATABASE_URL');
+  if (settings.MQTT_URL === undefined && settings.OPCUA_URLS === undefined) {
+    throw new SettingsError(
+      'Neither MQTT_URL nor OPCUA_URLS is set; ingest needs at least one of them to receive from.',
+    );
+  }
+  const log = createLog('ingest', settings.LOG_LEVEL);
+  const shutdown = createShutdown(log);
+  const database = openDatabase({ url: databaseUrl, name: 'millrace ingest', log });
+  shutdown.add('database', () => database.close());
+  const gateway = await registerGateway(database, settings.GATEWAY_ID, settings.ENTERPRISE);
+  const { gateway_id: gatewayId, organization_id: organizationId } = gateway;
+  const registry = createSignalRegistry();
+  await registry.load(database, organizationId);
+  const queues = openQueues({ databaseUrl, redisUrl: settings.REDIS_URL, log });
+  shutdown.add('queues', () => queues.close());
+
+  const journal = await openJournal({
+    directory: join(settings.DATA_DIR, 'journal', String(gatewayId), gateway.identity.slice(0, 8)),
+    gatewayId,
+    maxBytes: settings.JOURNAL_MAX_SIZE,
+    minFreeBytes: settings.DISK_MIN_FREE,
+    committed: gateway.last_sequence,
+    files: diskFiles,
+    log,
+  });
+  shutdown.add('journal', () => journal.close());
+  const { JOURNAL_WHEN_FULL: whenFull, FAR_FUTURE_HOURS: farFutureHours } = settings;
+  const intake = openIntake({ journal, clock: now, log, whenFull, farFutureHours, onRecord: () => store.ring() });
+  const { backfill } = intake;
+  const skew = createSkewMeter();
+  const { FLUSH_ROWS: flushRows, FLUSH_MS: flushMs, PARKED_MAX_READINGS: parkedMaxReadings } = settings;
+  const limits = { flushRows, flushMs, parkedMaxReadings };
+  const store = startStore({
+    database,
+    queues,
+    journal,
+    registry,
+    gateway,
+    clock: now,
+    log,
+    skew,
+    ...limits,
+    backfill,
+  });
+  const plant = followPlant({ database, organizationId, registry, log, backfill });
+  shutdown.add('plant follower', () => plant.close());
+
+  const receivers = startReceivers({ settings, log, clock: now, intake, registry });
+  const heartbeat = startHeartbeat({
+    database,
+    gatewayId,
+    organizationId,
+    startedAtMs: now(),
+    clock: now,
+    log,
+    skew,
+    receivers: () => receivers,
+    journal: () => journal.state,
+    store: () => store.state,
+    intake: () => intake,
+  });
+  shutdown.add('heartbeat', () => heartbeat.close());
+  shutdown.add('store', () => store.close(5000));
+  shutdown.add('intake', () => intake.close());
+  for (const receiver of receivers) shutdown.add('receiver', () => receiver.close());
+  await heartbeat.beat();
+  const detail = `gateway ${gatewayId}, ${registry.size} signals, ${journal.state.readings} readings in the journal`;
+  log.info({ gateway_id: gatewayId, detail }, 'ready');
+  process.send?.({ ready: true, detail });
+}
+
+try {
+  await main();
+} catch (error) {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`${error instanceof SettingsError ? message : `Ingest cannot start: ${message}`}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,183 @@
+import { appendReading, createColumns, type ReadingColumns } from '../../core/reading-columns.ts';
+import type { Protocol } from '../../core/reading.ts';
+import type { JournalEntry } from '../journal/record.ts';
+import type { ParkedReading, RejectedReading } from '../receive/receiver.ts';
+
+/** The books of one source and minute of receipt, as they change by a batch. */
+export interface Part {
+  protocol: Protocol;
+  name: string;
+  minute_ms: number;
+  /** The newest receive time in this part. */
+  received_at_ms: number;
+  received: number;
+  lost_upstream: number;
+  untimed: number;
+  dropped: number;
+  stored: number;
+  duplicate: number;
+  conflict: number;
+  rejected: number;
+  parked: number;
+  late: number;
+  from_future: number;
+}
+
+/** What one transaction of the store writes. Rows: live ones first. */
+export interface Batch {
+  /** Sequence of the last journal record in it. */
+  sequence: number;
+  /** Readings received in its records, for the journal's own count. */
+  readings: number;
+  parts: Part[];
+  columns: ReadingColumns;
+  /** Index into `parts` for each row. */
+  part_of_row: number[];
+  /** Rows from the start that are live: these alone are shown as live in the feed. */
+  live_rows: number;
+  /** Rows from the start that may become the latest value of their signal. */
+  latest_rows: number;
+  rejected: { part: Part; received_at_ms: number; reading: RejectedReading }[];
+  parked: { part: Part; received_at_ms: number; reading: ParkedReading }[];
+}
+
+export interface SequencedEntry {
+  sequence: number;
+  readings: number;
+  entry: Extract<JournalEntry, { kind: 'intake' }>;
+}
+
+/** All distinct texts in the entries, which need their numbers before a batch can be made. */
+export function textsOf(entries: readonly SequencedEntry[]): string[] {
+  const texts = new Set<string>();
+  for (const { entry } of entries)
+    for (const { texts: readings } of entry.sources) for (const { text } of readings) texts.add(text);
+  return [...texts];
+}
+
+/**
+ * One batch from journal records, in their order. `textValue` answers the number of a text, or undefined when the room
+ * for texts is used up: then the reading is rejected.
+ */
+export function collectBatch(
+  entries: readonly SequencedEntry[],
+  textValue: (text: string) => number | undefined,
+): Batch {
+  const rows = entries.reduce((sum, { readings }) => sum + readings, 0);
+  const batch = emptyBatch(entries.at(-1)?.sequence ?? 0, rows);
+  const parts = new Map<string, Part>();
+  const partOf = (protocol: Protocol, name: string, receivedAtMs: number): Part =>
+    findPart(batch, parts, protocol, name, receivedAtMs);
+
+  for (const historical of [false, true]) {
+    for (const { entry } of entries) {
+      for (const source of entry.sources) {
+        const part = partOf(source.protocol, source.name, entry.received_at_ms);
+        const index = batch.parts.indexOf(part);
+        appendRows(batch, historical ? source.historical : source.live, index);
+        for (const reading of source.texts) {
+          if (reading.historical !== historical) continue;
+          const value = textValue(reading.text);
+          if (value !== undefined) {
+            appendReading(batch.columns, reading.time_us, reading.signal_id, value, reading.quality);
+            batch.part_of_row.push(index);
+          } else {
+            batch.rejected.push({ part, received_at_ms: entry.received_at_ms, reading: tooManyTexts(reading) });
+          }
+        }
+      }
+    }
+    if (!historical) batch.live_rows = batch.latest_rows = batch.columns.length;
+  }
+  for (const { entry, readings } of entries) {
+    batch.readings += readings;
+    for (const source of entry.sources) {
+      const part = partOf(source.protocol, source.name, entry.received_at_ms);
+      part.received += source.received;
+      part.lost_upstream += source.lost_upstream;
+      part.untimed += source.untimed;
+      part.dropped += source.dropped;
+      for (const reading of source.rejected)
+        batch.rejected.push({ part, received_at_ms: entry.received_at_ms, reading });
+      for (const reading of source.parked) batch.parked.push({ part, received_at_ms: entry.received_at_ms, reading });
+    }
+  }
+  return batch;
+}
+
+/** A batch without anything in it. */
+export function emptyBatch(sequence: number, capacity: number): Batch {
+  return {
+    sequence,
+    readings: 0,
+    parts: [],
+    columns: createColumns(capacity),
+    part_of_row: [],
+    live_rows: 0,
+    latest_rows: 0,
+    rejected: [],
+    parked: [],
+  };
+}
+
+/** The part of a source and of the minute that `receivedAtMs` lies in; made when it is not there. */
+export function findPart(
+  batch: Batch,
+  index: Map<string, Part>,
+  protocol: Protocol,
+  name: string,
+  receivedAtMs: number,
+): Part {
+  const minute_ms = Math.floor(receivedAtMs / 60_000) * 60_000;
+  const key = `${protocol}\t${name}\t${minute_ms}`;
+  let part = index.get(key);
+  if (part === undefined) {
+    part = {
+      protocol,
+      name,
+      minute_ms,
+      received_at_ms: receivedAtMs,
+      received: 0,
+      lost_upstream: 0,
+      untimed: 0,
+      dropped: 0,
+      stored: 0,
+      duplicate: 0,
+      conflict: 0,
+      rejected: 0,
+      parked: 0,
+      late: 0,
+      from_future: 0,
+    };
+    index.set(key, part);
+    batch.parts.push(part);
+  }
+  part.received_at_ms = Math.max(part.received_at_ms, receivedAtMs);
+  return part;
+}
+
+function appendRows(batch: Batch, rows: ReadingColumns, part: number): void {
+  for (let row = 0; row < rows.length; row++) {
+    appendReading(
+      batch.columns,
+      rows.time_us[row] ?? 0,
+      rows.signal_id[row] ?? 0,
+      rows.value[row] ?? Number.NaN,
+      rows.quality[row] ?? 0,
+    );
+    batch.part_of_row.push(part);
+  }
+}
+
+function tooManyTexts(reading: { signal_id: number; time_us: number; text: string }): RejectedReading {
+  return {
+    readings: 1,
+    address: '',
+    reason: 'too_many_texts',
+    detail: `The text ${JSON.stringify(reading.text)} is new, and the room for distinct texts is used up; accepted are texts that were seen before.`,
+    signal_id: reading.signal_id,
+    time_us: reading.time_us,
+    value: Number.NaN,
+    payload: Buffer.from(reading.text),
+  };
+}

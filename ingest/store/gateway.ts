@@ -1,0 +1,50 @@
+import type { Connection, Database } from '../../core/database.ts';
+
+export interface Gateway {
+  gateway_id: number;
+  organization_id: number;
+  /** Names the journal's folder: a journal belongs to one gateway of one database. */
+  identity: string;
+  last_sequence: number;
+  parked_readings: number;
+}
+
+/** Finds or makes this gateway's row and its organization, the one named `enterprise`. */
+export async function registerGateway(database: Database, gatewayId: number, enterprise: string): Promise<Gateway> {
+  return database.withTransaction(async (connection) => {
+    await connection.execute('insert into organization (name) values ($1) on conflict (name) do nothing', [enterprise]);
+    await connection.execute('insert into gateway (gateway_id) values ($1) on conflict do nothing', [gatewayId]);
+    const [row] = await connection.query<Gateway>(
+      `select g.gateway_id, o.organization_id, g.identity, g.last_sequence,
+              (select count(*) from parked_reading p where p.organization_id = o.organization_id) as parked_readings
+         from gateway g cross join organization o where g.gateway_id = $1 and o.name = $2`,
+      [gatewayId, enterprise],
+    );
+    if (row === undefined) throw new Error(`Gateway ${gatewayId} of "${enterprise}" was neither found nor made.`);
+    return row;
+  });
+}
+
+/**
+ * Whether this session is the only one that writes as this gateway; the lock goes with the session. A second ingest
+ * with the same GATEWAY_ID would mix two journals' sequences.
+ */
+export async function lockGateway(connection: Connection, gatewayId: number): Promise<boolean> {
+  const [row] = await connection.query<{ locked: boolean }>(
+    `select pg_try_advisory_lock(hashtext('millrace gateway'), $1) as locked`,
+    [gatewayId],
+  );
+  return row?.locked === true;
+}
+
+/** The sequence that the database has committed, with the row locked until the caller's transaction ends. */
+export async function committedSequence(connection: Connection, gatewayId: number): Promise<number> {
+  const [row] = await connection.prepared<{ last_sequence: number }>(
+    'gateway_for_update',
+    'select last_sequence from gateway where gateway_id = $1 for update',
+    [gatewayId],
+  );
+  if (row === undefined)
+    throw new Error(`Gateway ${gatewayId} has vanished from the database; was it restored? Start ingest again.`);
+  return row.last_sequence;
+}

@@ -1,0 +1,87 @@
+import type { Connection } from '../../core/database.ts';
+import type { RegisteredSignal } from '../resolve/signal-registry.ts';
+import type { Batch } from './batch.ts';
+import { Outcome } from './insert-readings.ts';
+import { epochTime } from './sql-arrays.ts';
+
+/** Rollups of the last two minutes are still being built; a reading older than that comes after its buckets. */
+export const liveWindowMs = 120_000;
+
+const hourUs = 3_600_000_000;
+/** Beyond this many separate hours, neighbouring ranges are joined: a refresh of a longer range beats many short ones. */
+const mostRanges = 200;
+
+interface Range {
+  from_us: number;
+  to_us: number;
+  machines: Set<number>;
+}
+
+/**
+ * Notes which source times received data after their rollups were built, as ranges that do not span long holes (a
+ * reading from 2014 and one from today are two ranges), with the machines whose states and counts must be recomputed.
+ * `nowMs` is the time of storing: after an outage of the database the whole backlog is late for the rollups.
+ */
+export async function noteLateRanges(
+  connection: Connection,
+  batch: Batch,
+  outcome: Uint8Array,
+  nowMs: number,
+  signal: (signalId: number) => RegisteredSignal | undefined,
+): Promise<void> {
+  const ranges = lateRanges(batch, outcome, nowMs, signal);
+  if (ranges.length === 0) return;
+  await connection.execute(
+    `insert into late_range (from_time, to_time, machine_ids)
+     select ${epochTime('(r->>0)::int8')}, ${epochTime('(r->>1)::int8')},
+            array(select id::int from jsonb_array_elements_text(r->2) id)
+       from jsonb_array_elements($1::jsonb) r`,
+    [JSON.stringify(ranges.map(({ from_us, to_us, machines }) => [from_us, to_us, [...machines]]))],
+  );
+}
+
+/** The pure part of `noteLateRanges`. */
+export function lateRanges(
+  batch: Batch,
+  outcome: Uint8Array,
+  nowMs: number,
+  signal: (signalId: number) => RegisteredSignal | undefined,
+): Range[] {
+  const limitUs = (nowMs - liveWindowMs) * 1000;
+  const hours = new Map<number, Range>();
+  for (let row = 0; row < batch.columns.length; row++) {
+    const time = batch.columns.time_us[row] ?? 0;
+    if (time >= limitUs || outcome[row] !== Outcome.stored) continue;
+    const hour = Math.floor(time / hourUs);
+    let range = hours.get(hour);
+    if (range === undefined) {
+      range = { from_us: time, to_us: time, machines: new Set() };
+      hours.set(hour, range);
+    }
+    if (time < range.from_us) range.from_us = time;
+    if (time > range.to_us) range.to_us = time;
+    const registered = signal(batch.columns.signal_id[row] ?? 0);
+    if (registered !== undefined && registered.kind !== 'measurement') range.machines.add(registered.machine_id);
+  }
+  const sorted = [...hours].sort(([left], [right]) => left - right);
+  for (let gapHours = 1; ; gapHours *= 4) {
+    const joined = joinNeighbours(sorted, gapHours);
+    if (joined.length <= mostRanges) return joined;
+  }
+}
+
+function joinNeighbours(hours: readonly (readonly [number, Range])[], gapHours: number): Range[] {
+  const joined: Range[] = [];
+  let lastHour = Number.NEGATIVE_INFINITY;
+  for (const [hour, range] of hours) {
+    const last = joined.at(-1);
+    if (last !== undefined && hour - lastHour <= gapHours) {
+      last.to_us = range.to_us;
+      for (const machine of range.machines) last.machines.add(machine);
+    } else {
+      joined.push({ ...range, machines: new Set(range.machines) });
+    }
+    lastHour = hour;
+  }
+  return joined;
+}

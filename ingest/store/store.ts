@@ -1,0 +1,317 @@
+import { monotonic, pause, type Clock } from '../../core/clock.ts';
+import type { Connection, Database } from '../../core/database.ts';
+import type { Log } from '../../core/log.ts';
+import type { Queues } from '../../core/queues.ts';
+import type { Protocol } from '../../core/reading.ts';
+import { retryDelay, retryRule } from '../../core/retry.ts';
+import type { Journal } from '../journal/journal.ts';
+import { decodeEntry } from '../journal/record.ts';
+import { createSourceIds } from '../ledger/ledger.ts';
+import type { SkewMeter } from '../ledger/skew.ts';
+import type { SignalRegistry } from '../resolve/signal-registry.ts';
+import { takeParked } from './backfill.ts';
+import { collectBatch, textsOf, type Batch, type SequencedEntry } from './batch.ts';
+import { committedSequence, lockGateway, type Gateway } from './gateway.ts';
+import { createInsertReadings } from './insert-readings.ts';
+import { createPartitions } from './partitions.ts';
+import { createTextValues } from './text-values.ts';
+import { writeBatch, type BatchResult } from './write-batch.ts';
+
+export interface StoreOptions {
+  database: Database;
+  queues: Pick<Queues, 'ring'>;
+  journal: Journal;
+  registry: SignalRegistry;
+  gateway: Gateway;
+  clock: Clock;
+  log: Log;
+  skew: SkewMeter;
+  flushRows: number;
+  flushMs: number;
+  parkedMaxReadings: number;
+  /** Called when an address has more parked readings than one transaction takes. */
+  backfill: (protocol: Protocol, address: string) => void;
+}
+
+export interface StoreState {
+  batches: number;
+  stored: number;
+  duplicate: number;
+  rejected: number;
+  parked: number;
+  retries: number;
+  /** Why nothing can be stored just now, in one sentence, or null. */
+  failure: string | null;
+  last_commit_at_ms: number | null;
+  last_batch_rows: number;
+  last_batch_ms: number;
+}
+
+export interface Store {
+  /** The journal has more: store it within FLUSH_MS, or at once when FLUSH_ROWS wait. */
+  ring(): void;
+  readonly state: StoreState;
+  /** Stores what the journal holds, as far as that is done within `limitMs`; the rest stays in the journal. */
+  close(limitMs: number): Promise<void>;
+}
+
+/** What one transaction takes from the journal. */
+type Work = { kind: 'intake'; entries: SequencedEntry[]; readings: number; sequence: number } | Backfill;
+type Backfill = { kind: 'backfill'; protocol: Protocol; address: string; readings: 0; sequence: number };
+
+/** A batch that takes longer than this is hung (a blackholed connection): its session is given up and it is done again. */
+const batchLimitMs = 120_000;
+/** Bytes of journal records that one transaction takes at most, beside FLUSH_ROWS. */
+const mostBytes = 32 * 1024 * 1024;
+
+/**
+ * Starts the store: it follows the journal in order, one transaction at a time on one connection, so that sequences
+ * commit in order and the feed has no gaps that fill later. It never gives up: while the database is away the journal
+ * keeps what came. After a lost connection the committed sequence is read again, because the lost answer may have been
+ * that of a COMMIT that happened.
+ */
+export function startStore(options: StoreOptions): Store {
+  const { database, journal, gateway, log, clock } = options;
+  const gatewayId = gateway.gateway_id;
+  const stopping = new AbortController();
+  const texts = createTextValues();
+  const insertReadings = createInsertReadings();
+  const sourceIds = createSourceIds();
+  const partitions = createPartitions();
+  let parkedReadings = gateway.parked_readings;
+  let committed = gateway.last_sequence;
+  let held: Work | undefined;
+  let next: Work | undefined;
+  let wake: (() => void) | undefined;
+  let closing = false;
+  // FLUSH_MS has passed already: the next record is stored at once.
+  let eager = false;
+  const state: StoreState = {
+    batches: 0,
+    stored: 0,
+    duplicate: 0,
+    rejected: 0,
+    parked: 0,
+    retries: 0,
+    failure: null,
+    last_commit_at_ms: null,
+    last_batch_rows: 0,
+    last_batch_ms: 0,
+  };
+
+  /** The next records of the journal that fit one transaction; a back-fill stands alone. */
+  async function readWork(): Promise<Work | undefined> {
+    if (held !== undefined) {
+      const work = held;
+      held = undefined;
+      return work;
+    }
+    const entries: SequencedEntry[] = [];
+    let readings = 0;
+    let bytes = 0;
+    while (readings < options.flushRows && bytes < mostBytes) {
+      const frame = await journal.read();
+      if (frame === undefined) break;
+      bytes += frame.payload.length;
+      const entry = decodeEntry(frame.payload);
+      if (entry.kind === 'backfill') {
+        const backfill: Backfill = {
+          kind: 'backfill',
+          protocol: entry.protocol,
+          address: entry.address,
+          readings: 0,
+          sequence: frame.sequence,
+        };
+        if (entries.length === 0) return backfill;
+        held = backfill;
+        break;
+      }
+      readings += frame.readings;
+      entries.push({ sequence: frame.sequence, readings: frame.readings, entry });
+    }
+    const sequence = entries.at(-1)?.sequence;
+    return sequence === undefined ? undefined : { kind: 'intake', entries, readings, sequence };
+  }
+
+  /** One transaction. Answers undefined when the database has this work already. */
+  async function commitWork(connection: Connection, work: Work): Promise<BatchResult | undefined> {
+    if (work.kind === 'intake') await partitions.ensure(connection, work.entries);
+    await connection.query('begin');
+    const last = await committedSequence(connection, gatewayId);
+    if (last > journal.state.last_sequence) {
+      throw new Error(
+        `Gateway ${gatewayId} has stored sequence ${last}, which this process never made: another ingest runs with GATEWAY_ID ${gatewayId}. Give each its own.`,
+      );
+    }
+    const entries = work.kind === 'intake' ? work.entries.filter(({ sequence }) => sequence > last) : [];
+    if (work.sequence <= last) {
+      await connection.query('rollback');
+      return undefined;
+    }
+    const { batch, resolved, taken, more } = await collect(connection, work, entries);
+    if (work.kind === 'backfill') await partitions.ensureRows(connection, batch.columns);
+    const room = Math.max(0, options.parkedMaxReadings - parkedReadings);
+    const result = await writeBatch(
+      connection,
+      {
+        gatewayId,
+        organizationId: gateway.organization_id,
+        registry: options.registry,
+        insertReadings,
+        sourceIds,
+        parkedRoom: room,
+        nowMs: clock(),
+      },
+      batch,
+    );
+    await connection.query('commit');
+    texts.committed(resolved);
+    sourceIds.committed();
+    partitions.committed();
+    parkedReadings += result.parked - taken;
+    options.skew.note(batch);
+    if (more && work.kind === 'backfill') options.backfill(work.protocol, work.address);
+    return result;
+  }
+
+  async function collect(
+    connection: Connection,
+    work: Work,
+    entries: SequencedEntry[],
+  ): Promise<{ batch: Batch; resolved: Map<string, number>; taken: number; more: boolean }> {
+    if (work.kind === 'intake') {
+      const resolved = await texts.resolve(connection, gateway.organization_id, textsOf(entries));
+      return { batch: collectBatch(entries, (text) => resolved.get(text)), resolved, taken: 0, more: false };
+    }
+    const signal = options.registry.find(work.protocol, work.address);
+    if (signal === undefined) {
+      return {
+        batch: { ...collectBatch([], () => undefined), sequence: work.sequence },
+        resolved: new Map(),
+        taken: 0,
+        more: false,
+      };
+    }
+    return takeParked(connection, gateway.organization_id, work.sequence, work.protocol, work.address, signal, texts);
+  }
+
+  async function storeWork(connection: Connection, work: Work): Promise<void> {
+    const startedAt = monotonic();
+    const result = await withLimit(commitWork(connection, work), batchLimitMs);
+    state.last_batch_ms = monotonic() - startedAt;
+    state.last_batch_rows = work.readings;
+    state.last_commit_at_ms = clock();
+    state.batches++;
+    if (result !== undefined) {
+      state.stored += result.stored;
+      state.duplicate += result.duplicate;
+      state.rejected += result.rejected;
+      state.parked += result.parked;
+    }
+    committed = work.sequence;
+    await journal.advance(committed, work.readings);
+    if (result !== undefined && result.stored > 0) void options.queues.ring('readings', 'readings', {});
+  }
+
+  /** Stores on one connection until it fails or the store closes. */
+  async function session(connection: Connection): Promise<void> {
+    while (!(await lockGateway(connection, gatewayId))) {
+      state.failure = `Another ingest writes as gateway ${gatewayId}; give each its own GATEWAY_ID, or stop the other one.`;
+      log.warn(state.failure);
+      await pause(1000, stopping.signal);
+      if (stopping.signal.aborted) return;
+    }
+    for (;;) {
+      next ??= await readWork();
+      if (next === undefined) {
+        state.failure = null;
+        if (closing) return;
+        await waitForWork();
+        continue;
+      }
+      await storeWork(connection, next);
+      next = undefined;
+      if (state.failure !== null) log.info('readings are stored again');
+      state.failure = null;
+      if (stopping.signal.aborted) return;
+      if (!closing && journal.state.readings < options.flushRows) await waitForWork();
+    }
+  }
+
+  /** Until FLUSH_MS passed and there is something to store, or FLUSH_ROWS wait, or the store closes. */
+  async function waitForWork(): Promise<void> {
+    const startedAt = monotonic();
+    while (!closing && journal.state.readings < options.flushRows) {
+      const left = options.flushMs - (monotonic() - startedAt);
+      if (left <= 0 && (journal.state.last_sequence > committed || held !== undefined)) return;
+      eager = left <= 0;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(done, left > 0 ? left : 1000);
+        function done(): void {
+          clearTimeout(timer);
+          wake = undefined;
+          resolve();
+        }
+        wake = done;
+      });
+    }
+    eager = false;
+  }
+
+  async function run(): Promise<void> {
+    for (let attempt = 1; !stopping.signal.aborted; attempt++) {
+      const batchesBefore = state.batches;
+      try {
+        await database.withConnection(session);
+        return;
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        if (state.batches > batchesBefore) attempt = 1;
+        state.retries++;
+        const rule = retryRule(error);
+        const message = error instanceof Error ? error.message : String(error);
+        state.failure = `Readings cannot be stored: ${message}. They are kept in the journal and stored as soon as that is possible.`;
+        // Caches may name rows that are gone; what is not listed as passing is loud, but tried again all the same.
+        sourceIds.forget();
+        partitions.forget();
+        if (attempt === 1 || rule === undefined)
+          log[rule === undefined ? 'error' : 'warn']({ error, attempt }, 'storing failed, trying again');
+        await pause(retryDelay(rule ?? { minMs: 1000, maxMs: 15_000 }, attempt), stopping.signal);
+      }
+    }
+  }
+
+  const running = run();
+
+  return {
+    ring() {
+      if (eager || closing || journal.state.readings >= options.flushRows) wake?.();
+    },
+    state,
+    async close(limitMs) {
+      closing = true;
+      wake?.();
+      const limit = setTimeout(() => stopping.abort(), limitMs);
+      await Promise.race([
+        running,
+        new Promise<void>((resolve) => stopping.signal.addEventListener('abort', () => resolve())),
+      ]);
+      clearTimeout(limit);
+      stopping.abort();
+    },
+  };
+}
+
+/** The promise, or an error after `limitMs`; the connection that it runs on is closed then, which ends it. */
+async function withLimit<Result>(work: Promise<Result>, limitMs: number): Promise<Result> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`The database has not answered for ${limitMs / 1000} s.`)), limitMs);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+    work.catch(() => undefined);
+  }
+}

@@ -1,0 +1,148 @@
+import type { Connection } from '../../core/database.ts';
+import { encodeFeedPayload, feedChannel } from '../../core/feed.ts';
+import { appendReading, createColumns, type ReadingColumns } from '../../core/reading-columns.ts';
+import { writeLedger, type SourceIds } from '../ledger/ledger.ts';
+import type { SignalRegistry } from '../resolve/signal-registry.ts';
+import type { Batch, Part } from './batch.ts';
+import { Outcome, type InsertReadings } from './insert-readings.ts';
+import { liveWindowMs, noteLateRanges } from './late-ranges.ts';
+import { updateLatestValues } from './latest-values.ts';
+import { parkReadings } from './parked-readings.ts';
+import { keepRejected } from './rejected-readings.ts';
+
+export interface BatchWriter {
+  gatewayId: number;
+  organizationId: number;
+  registry: SignalRegistry;
+  insertReadings: InsertReadings;
+  sourceIds: SourceIds;
+  /** Room left for parked readings. */
+  parkedRoom: number;
+  nowMs: number;
+}
+
+export interface BatchResult {
+  stored: number;
+  duplicate: number;
+  rejected: number;
+  parked: number;
+}
+
+/**
+ * Everything of one batch, within the caller's transaction: the readings, what became of each, the feed, the latest
+ * values, the rejected and parked readings, the late ranges, the books, and the gateway's sequence. The caller commits;
+ * after a failure it rolls back and may do the same again with a newly collected batch.
+ */
+export async function writeBatch(connection: Connection, writer: BatchWriter, batch: Batch): Promise<BatchResult> {
+  const { organizationId, gatewayId } = writer;
+  const sourceId = await writer.sourceIds.resolve(connection, organizationId, batch.parts);
+  const { outcome, details } = await writer.insertReadings(connection, batch.columns);
+  countRows(batch, outcome, details, writer.nowMs);
+  const parked = await parkReadings(connection, organizationId, batch, sourceId, writer.parkedRoom);
+  for (const { part, reading } of batch.rejected) {
+    if (reading.reason === 'conflict') continue;
+    part.rejected += reading.readings;
+    if (reading.reason === 'far_future') part.from_future += reading.readings;
+  }
+  await keepRejected(connection, organizationId, batch, sourceId);
+  const stored = await writeFeed(connection, gatewayId, batch, outcome);
+  await updateLatestValues(connection, batch, outcome);
+  await noteLateRanges(connection, batch, outcome, writer.nowMs, (id) => writer.registry.signal(id));
+  await writeLedger(connection, organizationId, batch.parts, sourceId);
+  await connection.prepared('gateway_sequence', 'update gateway set last_sequence = $2 where gateway_id = $1', [
+    gatewayId,
+    batch.sequence,
+  ]);
+  if (stored > 0) await connection.query(`select pg_notify('${feedChannel}', '')`);
+  return {
+    stored,
+    duplicate: sum(batch.parts, 'duplicate'),
+    rejected: sum(batch.parts, 'rejected'),
+    parked,
+  };
+}
+
+/** Books each row by its outcome, and adds those in conflict or refused to the rejected ones. */
+function countRows(batch: Batch, outcome: Uint8Array, details: Map<number, string>, nowMs: number): void {
+  const { columns, part_of_row, parts } = batch;
+  const lateUs = liveWindowMs * 1000;
+  const nowUs = nowMs * 1000;
+  for (let row = 0; row < columns.length; row++) {
+    const part = parts[part_of_row[row] ?? 0];
+    if (part === undefined) continue;
+    const result = outcome[row];
+    if (result === Outcome.stored) {
+      part.stored++;
+      // Lateness is the sender's: measured against the receipt, not against a store that waited for its database.
+      if ((columns.time_us[row] ?? 0) < Math.min(nowUs, part.received_at_ms * 1000) - lateUs) part.late++;
+    } else if (result === Outcome.duplicate || result === Outcome.conflict) {
+      part.duplicate++;
+      if (result === Outcome.conflict) part.conflict++;
+    }
+  }
+  for (const [row, detail] of details) {
+    const part = parts[part_of_row[row] ?? 0];
+    if (part === undefined) continue;
+    batch.rejected.push({
+      part,
+      received_at_ms: part.received_at_ms,
+      reading: {
+        readings: 1,
+        address: '',
+        reason: outcome[row] === Outcome.conflict ? 'conflict' : 'refused_by_database',
+        detail,
+        signal_id: columns.signal_id[row] ?? null,
+        time_us: columns.time_us[row] ?? Number.NaN,
+        value: columns.value[row] ?? Number.NaN,
+        payload: null,
+      },
+    });
+  }
+}
+
+/** The stored rows once more, for those who follow the feed. Answers how many there were. */
+async function writeFeed(
+  connection: Connection,
+  gatewayId: number,
+  batch: Batch,
+  outcome: Uint8Array,
+): Promise<number> {
+  const live = storedRows(batch.columns, outcome, 0, batch.live_rows);
+  const historical = storedRows(batch.columns, outcome, batch.live_rows, batch.columns.length);
+  const stored = live.length + historical.length;
+  if (stored > 0) {
+    await connection.prepared(
+      'reading_batch',
+      'insert into reading_batch (gateway_id, sequence, readings, payload) values ($1, $2, $3, $4)',
+      [gatewayId, batch.sequence, stored, encodeFeedPayload(live, historical)],
+    );
+  }
+  return stored;
+}
+
+function storedRows(columns: ReadingColumns, outcome: Uint8Array, from: number, to: number): ReadingColumns {
+  const part: ReadingColumns = {
+    length: to - from,
+    time_us: columns.time_us.subarray(from, to),
+    value: columns.value.subarray(from, to),
+    signal_id: columns.signal_id.subarray(from, to),
+    quality: columns.quality.subarray(from, to),
+  };
+  if (outcome.subarray(from, to).every((result) => result === Outcome.stored)) return part;
+  const kept = createColumns(to - from);
+  for (let row = from; row < to; row++) {
+    if (outcome[row] !== Outcome.stored) continue;
+    appendReading(
+      kept,
+      columns.time_us[row] ?? 0,
+      columns.signal_id[row] ?? 0,
+      columns.value[row] ?? Number.NaN,
+      columns.quality[row] ?? 0,
+    );
+  }
+  return kept;
+}
+
+function sum(parts: readonly Part[], count: 'duplicate' | 'rejected'): number {
+  return parts.reduce((total, part) => total + part[count], 0);
+}
