@@ -49,21 +49,26 @@ async function requireTimescale(connection: Connection): Promise<void> {
       throw new MigrationError(
         'TimescaleDB could not be created in this database; set STORAGE=postgres to do without it.',
       );
-    if (state.license !== 'timescale') {
-      throw new MigrationError(
-        `TimescaleDB is here without its Community features (timescaledb.license is "${state.license}"); use the Community build with timescaledb.license=timescale, or set STORAGE=postgres.`,
-      );
-    }
-    const [major = 0, minor = 0] = state.version.split('.').map(Number);
-    if (major < oldestTimescale[0] || (major === oldestTimescale[0] && minor < oldestTimescale[1])) {
-      throw new MigrationError(
-        `TimescaleDB ${state.version} is too old; update the extension to ${oldestTimescale.join('.')} or newer, or set STORAGE=postgres.`,
-      );
-    }
+    refuseUnfit(state.version, state.license);
     await connection.query('commit');
   } catch (error) {
     await connection.query('rollback').catch(() => undefined);
     throw error;
+  }
+}
+
+/** Throws a MigrationError unless a TimescaleDB of this version and `timescaledb.license` has all that the schema needs. */
+export function refuseUnfit(version: string, license: string | null): void {
+  if (license !== 'timescale') {
+    throw new MigrationError(
+      `TimescaleDB is here without its Community features (timescaledb.license is "${license}"); use the Community build with timescaledb.license=timescale, or set STORAGE=postgres.`,
+    );
+  }
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  if (major < oldestTimescale[0] || (major === oldestTimescale[0] && minor < oldestTimescale[1])) {
+    throw new MigrationError(
+      `TimescaleDB ${version} is too old; update the extension to ${oldestTimescale.join('.')} or newer, or set STORAGE=postgres.`,
+    );
   }
 }
 
