@@ -1,14 +1,8 @@
-import {
-  type ClientSession,
-  type ClientSessionPublishService,
-  type NotificationMessage,
-  PublishRequest,
-  type PublishResponse,
-  RepublishRequest,
-} from 'node-opcua';
+import { type NotificationMessage, PublishRequest, type PublishResponse, RepublishRequest } from 'node-opcua';
+import type { Session } from './session.ts';
 
 export interface PublishLoopOptions {
-  session: ClientSession;
+  session: Session;
   /** The time after which an unanswered publish request is given up, in ms. */
   timeoutMs: () => number;
   onResponse: (subscriptionId: number, message: NotificationMessage) => void;
@@ -36,8 +30,7 @@ export interface PublishLoop {
 const mostWaiting = 4;
 
 export function createPublishLoop(options: PublishLoopOptions): PublishLoop {
-  // These two services are part of every session, and of an exported interface, but not of the declared session type.
-  const session = options.session as ClientSession & ClientSessionPublishService;
+  const { session } = options;
   let acknowledgements: { subscriptionId: number; sequenceNumber: number }[] = [];
   let waiting = 0;
   let allowed = mostWaiting;

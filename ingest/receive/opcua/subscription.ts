@@ -1,6 +1,5 @@
 import {
   AttributeIds,
-  type ClientSession,
   DataChangeFilter,
   DataChangeTrigger,
   DeadbandType,
@@ -10,6 +9,7 @@ import {
   StatusCodes,
   TimestampsToReturn,
 } from 'node-opcua';
+import type { Session } from './session.ts';
 import { mostItemsPerSubscription, type WantedItem } from './wanted-items.ts';
 
 /** An item as it lives on the server. */
@@ -57,7 +57,7 @@ let nextClientHandle = 1;
 
 /** An empty subscription that publishes. Lives on without us for the outage it should bridge. */
 export async function createSubscription(
-  session: ClientSession,
+  session: Session,
   samplingMs: number,
   rules: SubscriptionRules,
 ): Promise<Subscription> {
@@ -97,7 +97,7 @@ export interface Refusal {
  * are in `subscription.items`. What no longer fits is answered in `rest`. Throws when the service itself fails.
  */
 export async function createItems(
-  session: ClientSession,
+  session: Session,
   subscription: Subscription,
   wanted: readonly { wanted: WantedItem; nodeId: NodeId }[],
   perCall: number,
@@ -125,7 +125,7 @@ export async function createItems(
 }
 
 async function createChunk(
-  session: ClientSession,
+  session: Session,
   subscription: Subscription,
   chunk: readonly { wanted: WantedItem; nodeId: NodeId }[],
   hasTimeTrigger: boolean,
@@ -184,11 +184,7 @@ function isFilterRefusal(status: StatusCode | undefined): boolean {
 }
 
 /** Deletes items whose signals are gone. */
-export async function deleteItems(
-  session: ClientSession,
-  subscription: Subscription,
-  items: readonly Item[],
-): Promise<void> {
+export async function deleteItems(session: Session, subscription: Subscription, items: readonly Item[]): Promise<void> {
   if (items.length === 0) return;
   for (const item of items) subscription.items.delete(item.clientHandle);
   await session.deleteMonitoredItems({

@@ -1,0 +1,67 @@
+import { DataChangeNotification, type DataValue, type NotificationMessage, StatusChangeNotification } from 'node-opcua';
+import { Quality } from '../../../core/reading.ts';
+import { addLost, addReading, addRejected } from '../../resolve/add-reading.ts';
+import type { SourceIntake } from '../receiver.ts';
+import { hasOverflow, qualityOf, timeUsOf, typeNameOf, wireValueOf } from './data-value.ts';
+import type { Item, Subscription } from './subscription.ts';
+
+/** What a notification message held. */
+export interface NotificationSummary {
+  values: number;
+  overflows: number;
+  /** The server has ended the subscription; null while it lives. */
+  ended: string | null;
+}
+
+/** Adds every value of a message to the intake of its server. */
+export function readNotification(
+  message: NotificationMessage,
+  subscription: Subscription,
+  into: SourceIntake,
+  nowUs: number,
+): NotificationSummary {
+  const summary: NotificationSummary = { values: 0, overflows: 0, ended: null };
+  for (const part of message.notificationData ?? []) {
+    if (part instanceof DataChangeNotification) {
+      for (const { clientHandle, value } of part.monitoredItems ?? []) {
+        const item = subscription.items.get(clientHandle);
+        // The last values of an item that was just deleted because its signal is gone.
+        if (item === undefined) continue;
+        summary.values++;
+        if (addValue(item, value, into, nowUs, false)) summary.overflows++;
+      }
+    } else if (part instanceof StatusChangeNotification && part.status.isNotGood()) summary.ended = part.status.name;
+  }
+  return summary;
+}
+
+/**
+ * Adds one value of an item, live or from the server's history. Answers true when the server says that readings
+ * before this one fell out of its queue; how many is not known, so each such mark counts as one lost.
+ */
+export function addValue(
+  item: Item,
+  value: DataValue,
+  into: SourceIntake,
+  nowUs: number,
+  historical: boolean,
+): boolean {
+  const status = value.statusCode.value;
+  const timeUs = timeUsOf(value);
+  const quality = qualityOf(status);
+  const { signal, address } = item;
+  if (!historical) {
+    item.lastTimeUs = timeUs;
+    item.lastValue = value.value?.value;
+  }
+  // "The value of a DataValue with a Bad status shall not be used" (OPC 10000-4, 7.11).
+  const wire = quality === Quality.bad || value.value === null ? null : wireValueOf(value.value);
+  if (wire === undefined) {
+    const detail = `The value is of type ${typeNameOf(value.value)}; accepted is a single number, boolean or text.`;
+    const more = { signal_id: signal.signal_id, time_us: timeUs };
+    addRejected(into, address, 'unsupported_type', detail, null, more);
+  } else addReading(into, address, signal, timeUs, wire, quality, nowUs, { historical, payload: null });
+  if (!hasOverflow(status)) return false;
+  addLost(into, 1);
+  return true;
+}
