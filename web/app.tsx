@@ -1,0 +1,148 @@
+import { useComputed, useSignal } from '@preact/signals';
+import type { ComponentType } from 'preact';
+import { useEffect } from 'preact/hooks';
+import type { Me } from '../api/schemas/session.ts';
+import { get, post, sentenceFor, signedIn } from './fetch.ts';
+import { formatCount } from './format/numbers.ts';
+import { alarmCounts, isMoving, startLive, workOrderCounts } from './live/store.ts';
+import Login from './pages/login.tsx';
+import Overview from './pages/overview.tsx';
+import { ConnectionChip, DisconnectedBar } from './parts/connection.tsx';
+import { Mark } from './parts/mark.tsx';
+import { Empty, Failed, Waiting } from './parts/notice.tsx';
+import { ThemeButton } from './parts/theme.tsx';
+import { loadPlant } from './plant.ts';
+import { queryValue, route } from './router.ts';
+import { me } from './session.ts';
+
+/** Every page but the overview is its own chunk, so that the board on the wall loads 30 KB and no more. */
+const pages = {
+  line: () => import('./pages/line.tsx'),
+  machine: () => import('./pages/machine.tsx'),
+  alarms: () => import('./pages/alarms.tsx'),
+  'work-orders': () => import('./pages/work-orders.tsx'),
+  'work-order': () => import('./pages/work-order.tsx'),
+  data: () => import('./pages/data.tsx'),
+};
+
+/** The whole page: asks who is there, then shows the login or the plant. */
+export function App() {
+  const error = useSignal<string | null>(null);
+
+  function ask(): void {
+    error.value = null;
+    get<Me>('/me').then(
+      (answer) => {
+        me.value = answer;
+        startLive();
+        void loadPlant();
+      },
+      (failure: unknown) => {
+        if (signedIn.peek() !== false) error.value = sentenceFor(failure);
+      },
+    );
+  }
+  useEffect(ask, []);
+
+  if (signedIn.value === false) return <Login ended={me.value !== null} />;
+  if (error.value !== null)
+    return (
+      <main class="login">
+        <Failed what="Millrace" error={error.value} retry={ask} />
+      </main>
+    );
+  if (me.value === null) return <main class="login" />;
+  return <Shell />;
+}
+
+function Shell() {
+  const look = useComputed(() => (isMoving.value ? 'app' : 'app app-frozen'));
+  const kiosk = queryValue('kiosk') === '1';
+  return (
+    <div class={look}>
+      {!kiosk && <Header />}
+      <DisconnectedBar />
+      <main id="main" tabIndex={-1}>
+        <Page />
+      </main>
+    </div>
+  );
+}
+
+function Header() {
+  const page = route.value.page;
+  const alarms = useComputed(() => formatCount(alarmCounts.value?.open));
+  const orders = useComputed(() => formatCount(workOrderCounts.value?.open));
+  const here = (...names: string[]): 'page' | undefined => (names.includes(page) ? 'page' : undefined);
+  return (
+    <header class="top">
+      <a class="brand" href="/">
+        <Mark /> Millrace
+      </a>
+      <nav class="menu" aria-label="Pages">
+        <a href="/" aria-current={here('overview', 'line', 'machine')}>
+          Plant
+        </a>
+        <a href="/alarms" aria-current={here('alarms')}>
+          Alarms <span class="menu-count">{alarms}</span>
+        </a>
+        <a href="/work-orders" aria-current={here('work-orders', 'work-order')}>
+          <span>
+            <span class="wide">Work </span>
+            <span class="first-upper">orders</span>
+          </span>{' '}
+          <span class="menu-count">{orders}</span>
+        </a>
+        <a href="/data" aria-current={here('data')}>
+          Data<span class="wide"> health</span>
+        </a>
+      </nav>
+      <ConnectionChip />
+      <ThemeButton />
+      <span class="who wide" title={`${me.value?.email}, ${me.value?.role}`}>
+        {me.value?.name}
+      </span>
+      <button type="button" class="plain wide" onClick={() => void post('/logout').finally(() => location.assign('/'))}>
+        Sign out
+      </button>
+    </header>
+  );
+}
+
+function Page() {
+  const here = route.value;
+  switch (here.page) {
+    case 'overview':
+    case 'login':
+      return <Overview />;
+    case 'missing':
+      return (
+        <Empty title="There is no such page">
+          <a href="/">Back to the plant</a>
+        </Empty>
+      );
+    default:
+      return <Lazy key={here.page} name={here.page} id={'id' in here ? here.id : 0} />;
+  }
+}
+
+function Lazy({ name, id }: { name: keyof typeof pages; id: number }) {
+  const loaded = useSignal<{ default: ComponentType<{ id: number }> } | null>(null);
+  const failed = useSignal(false);
+  useEffect(() => {
+    pages[name]().then(
+      (module) => {
+        loaded.value = module;
+      },
+      () => {
+        failed.value = true;
+      },
+    );
+  }, [name]);
+  // A chunk that is gone means that a newer version has been installed since this page was opened.
+  if (failed.value)
+    return <Failed what="This page" error="A newer version may have been installed." retry={() => location.reload()} />;
+  if (loaded.value === null) return <Waiting lines={12} />;
+  const Component = loaded.value.default;
+  return <Component key={id} id={id} />;
+}

@@ -1,0 +1,87 @@
+import { locale } from './locale.ts';
+import { unknownFigure } from './numbers.ts';
+
+const cache = new Map<string, Intl.DateTimeFormat>();
+
+function formatter(zone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = `${locale()} ${zone} ${JSON.stringify(options)}`;
+  let made = cache.get(key);
+  if (made === undefined) {
+    made = new Intl.DateTimeFormat(locale(), { ...options, timeZone: zone });
+    cache.set(key, made);
+  }
+  return made;
+}
+
+/** "10:42" in the zone. `ms` since the Unix epoch, here and below. */
+export function formatClock(ms: number | null | undefined, zone: string): string {
+  if (ms == null || Number.isNaN(ms)) return unknownFigure;
+  return formatter(zone, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }).format(ms);
+}
+
+/** "10:42:07" in the zone. */
+export function formatClockSeconds(ms: number | null | undefined, zone: string): string {
+  if (ms == null || Number.isNaN(ms)) return unknownFigure;
+  return formatter(zone, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(ms);
+}
+
+/** "20 Nov, 10:42" in the zone, as the locale orders it. */
+export function formatMoment(ms: number | null | undefined, zone: string): string {
+  if (ms == null || Number.isNaN(ms)) return unknownFigure;
+  return formatter(zone, {
+    day: 'numeric',
+    month: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+    hourCycle: 'h23',
+  }).format(ms);
+}
+
+/** The clock time alone for the day of `nowMs` in that zone, and the date with it for any other day. */
+export function formatRecent(ms: number | null | undefined, zone: string, nowMs: number): string {
+  if (ms == null || Number.isNaN(ms)) return unknownFigure;
+  const day = formatter(zone, { year: 'numeric', month: '2-digit', day: '2-digit' });
+  return day.format(ms) === day.format(nowMs) ? formatClock(ms, zone) : formatMoment(ms, zone);
+}
+
+/** The zone's short name at that moment: "CET", "GMT+5:30". */
+export function formatZone(ms: number, zone: string): string {
+  const parts = formatter(zone, { timeZoneName: 'short' }).formatToParts(ms);
+  return parts.find((part) => part.type === 'timeZoneName')?.value ?? zone;
+}
+
+/** How long something has lasted: "34 s", "12:40" under an hour, "3 h 05", "2 d 4 h". */
+export function formatElapsed(ms: number | null | undefined): string {
+  if (ms == null || !Number.isFinite(ms)) return unknownFigure;
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${two(Math.floor((seconds % 3600) / 60))}`;
+  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
+}
+
+/** A duration in words for a sentence or a table: "45 s", "12 min", "3.4 h", "2.1 d". */
+export function formatDuration(seconds: number | null | undefined): string {
+  if (seconds == null || !Number.isFinite(seconds)) return unknownFigure;
+  const one = (value: number, unit: string, digits: number): string =>
+    `${new Intl.NumberFormat(locale(), { maximumFractionDigits: digits }).format(value)} ${unit}`;
+  if (seconds < 60) return one(seconds, 's', 0);
+  if (seconds < 3600) return one(seconds / 60, 'min', 0);
+  if (seconds < 48 * 3600) return one(seconds / 3600, 'h', 1);
+  return one(seconds / 86_400, 'd', 1);
+}
+
+/** "12 s ago", "4 min ago", "3 h ago", "2 d ago"; moments in the future read "now". */
+export function formatAgo(ms: number | null | undefined, nowMs: number): string {
+  if (ms == null || Number.isNaN(ms)) return unknownFigure;
+  const seconds = Math.floor((nowMs - ms) / 1000);
+  if (seconds < 1) return 'now';
+  if (seconds < 60) return `${seconds} s ago`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86_400)} d ago`;
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, '0');
+}

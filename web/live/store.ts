@@ -1,0 +1,260 @@
+import { batch, computed, type Signal, signal } from '@preact/signals';
+import type { Alarm, AlarmCounts } from '../../api/schemas/alarm.ts';
+import type { MachineStateName } from '../../api/schemas/machine.ts';
+import type { LiveOeeRow, LiveShift } from '../../api/schemas/oee.ts';
+import type { StreamEvents, ValuesEvent } from '../../api/schemas/stream.ts';
+import type { WorkOrder, WorkOrderCounts } from '../../api/schemas/work-order.ts';
+import type { Me } from '../../api/schemas/session.ts';
+import { get, getAll, signedIn } from '../fetch.ts';
+import { createServerTime } from './server-time.ts';
+import type { Connection, LiveMessage } from './stream.ts';
+import { joinTabs, type Tabs } from './tabs.ts';
+import type { Want } from './wants.ts';
+
+export interface LiveState {
+  state: MachineStateName;
+  since_ms: number;
+  fault_code: number | null;
+}
+export interface LiveValue {
+  value: number | null;
+  time_ms: number;
+  quality: number;
+}
+
+const serverTime = createServerTime(performance.timeOrigin + performance.now());
+/**
+ * Server time, moved once a second: ages and staleness hang on it, since silence makes no event. It stands still while
+ * the page does: a machine must not seem to go on running because a timer in the browser does.
+ */
+export const now = signal(serverTime.now());
+export const connection = signal<Connection>({ state: 'connecting', since_ms: serverTime.now() });
+/** A person froze the page to read it; null while it moves, else since when. */
+export const pausedSince = signal<number | null>(null);
+export const shifts = signal<LiveShift[]>([]);
+export const alarmCounts = signal<AlarmCounts | null>(null);
+export const workOrderCounts = signal<WorkOrderCounts | null>(null);
+/** Alarms that need a person and orders that are not finished, by id; null until first loaded. */
+export const openAlarms = signal<ReadonlyMap<number, Alarm> | null>(null);
+export const openOrders = signal<ReadonlyMap<number, WorkOrder> | null>(null);
+/** When the database last stored a batch of readings, by the heartbeats; null while unknown. */
+export const lastStoredAt = signal<number | null>(null);
+/** Server time that never stands still, for how long something has been standing still. */
+export const wallNow = signal(serverTime.now());
+/** Whether what the page shows is being kept up to date. */
+export const isMoving = computed(() => connection.value.state === 'live' && pausedSince.value === null);
+
+const states = new Map<number, Signal<LiveState | null>>();
+const values = new Map<number, Signal<LiveValue | null>>();
+const oee = {
+  site: new Map<number, Signal<LiveOeeRow | null>>(),
+  line: new Map<number, Signal<LiveOeeRow | null>>(),
+  machine: new Map<number, Signal<LiveOeeRow | null>>(),
+};
+const valueListeners = new Set<(event: ValuesEvent) => void>();
+const orderListeners = new Set<(order: WorkOrder) => void>();
+
+/** The live state of a machine: one signal each, so that one machine's change redraws one tile. */
+export function stateOf(machineId: number): Signal<LiveState | null> {
+  return entry(states, machineId);
+}
+export function valueOf(signalId: number): Signal<LiveValue | null> {
+  return entry(values, signalId);
+}
+export function oeeOf(level: 'site' | 'line' | 'machine', id: number): Signal<LiveOeeRow | null> {
+  return entry(oee[level], id);
+}
+/** Calls back with each event of values, for charts that append; returns how to stop. */
+export function onValues(listener: (event: ValuesEvent) => void): () => void {
+  valueListeners.add(listener);
+  return () => valueListeners.delete(listener);
+}
+/** Calls back with each order that changed; returns how to stop. */
+export function onOrder(listener: (order: WorkOrder) => void): () => void {
+  orderListeners.add(listener);
+  return () => orderListeners.delete(listener);
+}
+
+let tabs: Tabs | undefined;
+let want: Want = { values: 'none' };
+/** Changes that came while the lists were being fetched: they are newer than the answer. */
+let meanwhile: { alarms: Alarm[]; orders: WorkOrder[] } | undefined;
+
+/** Starts the live part of the page: the stream, and the clock that ages what it brought. */
+export function startLive(): void {
+  setInterval(tickClock, 1000);
+  const join = (): void => {
+    tabs = joinTabs(hear, serverTime.now, isRefused);
+    tabs.want(want);
+  };
+  join();
+  addEventListener('pagehide', () => tabs?.close());
+  addEventListener('pageshow', (event) => {
+    if (event.persisted) join();
+  });
+}
+
+/** Says which values this page shows. */
+export function wantValues(next: Want): void {
+  want = next;
+  tabs?.want(next);
+}
+
+/** Freezes or moves the page. What happened meanwhile arrives at once as one snapshot. */
+export function setPaused(paused: boolean): void {
+  pausedSince.value = paused ? serverTime.now() : null;
+  if (!paused) tabs?.refresh();
+}
+
+/** Applies one message of the stream. Exported for the tests. */
+export function hear(message: LiveMessage): void {
+  if (message.name === 'heartbeat') {
+    const { server_time_ms, feed_age_ms } = message.data;
+    serverTime.learn(server_time_ms);
+    lastStoredAt.value = feed_age_ms === null ? null : server_time_ms - feed_age_ms;
+  }
+  if (message.name === 'snapshot') serverTime.learn(message.data.server_time_ms);
+  if (message.name === 'connection') {
+    connection.value = message.data;
+    if (message.data.state === 'refused') signedIn.value = false;
+    return;
+  }
+  if (pausedSince.peek() !== null) return;
+  batch(() => {
+    if (message.name === 'snapshot') {
+      const { states: s, oee: o, values: v, alarms: a, work_orders: w } = message.data;
+      if (s !== undefined) applyStates(s);
+      if (o !== undefined) applyOee(o, true);
+      if (v !== undefined) applyValues(v);
+      if (a !== undefined) alarmCounts.value = a.counts;
+      if (w !== undefined) workOrderCounts.value = w.counts;
+      void loadLists();
+    } else if (message.name === 'states') applyStates(message.data);
+    else if (message.name === 'oee') applyOee(message.data, false);
+    else if (message.name === 'values') applyValues(message.data);
+    else if (message.name === 'alarms') applyAlarms(message.data);
+    else if (message.name === 'work_orders') applyOrders(message.data);
+  });
+}
+
+function tickClock(): void {
+  wallNow.value = serverTime.now();
+  if (isMoving.peek()) now.value = wallNow.peek();
+}
+
+async function isRefused(): Promise<boolean> {
+  try {
+    await get<Me>('/me');
+    return false;
+  } catch {
+    return signedIn.peek() === false;
+  }
+}
+
+async function loadLists(): Promise<void> {
+  if (meanwhile !== undefined) return;
+  meanwhile = { alarms: [], orders: [] };
+  try {
+    const [alarms, orders] = await Promise.all([
+      getAll<Alarm>('/alarms?open=true'),
+      getAll<WorkOrder>('/work-orders?open=true'),
+    ]);
+    const newer = meanwhile;
+    openAlarms.value = replaced(new Map(), [...alarms, ...newer.alarms], (a) => a.alarm_id, isOpenAlarm);
+    openOrders.value = replaced<WorkOrder>(
+      new Map(),
+      [...orders, ...newer.orders],
+      (o) => o.work_order_id,
+      isOpenOrder,
+    );
+  } catch {
+    // The connection chip says that the server is away; the next snapshot asks again.
+  } finally {
+    meanwhile = undefined;
+  }
+}
+
+function applyStates(event: StreamEvents['states']): void {
+  for (const [at, id] of event.machine_id.entries()) {
+    const next = {
+      state: event.state[at] ?? 'no_data',
+      since_ms: event.since_ms[at] ?? 0,
+      fault_code: event.fault_code[at] ?? null,
+    } as const;
+    const held = stateOf(id);
+    const before = held.peek();
+    if (before?.state !== next.state || before.since_ms !== next.since_ms || before.fault_code !== next.fault_code)
+      held.value = next;
+  }
+}
+
+function applyOee(event: StreamEvents['oee'], whole: boolean): void {
+  shifts.value = event.shifts;
+  if (whole)
+    for (const [level, rows] of [
+      ['site', event.sites],
+      ['line', event.lines],
+      ['machine', event.machines],
+    ] as const) {
+      const present = new Set(rows.map((row) => row.id));
+      for (const [id, held] of oee[level]) if (!present.has(id)) held.value = null;
+    }
+  for (const row of event.sites) oeeOf('site', row.id).value = row;
+  for (const row of event.lines) oeeOf('line', row.id).value = row;
+  for (const row of event.machines) oeeOf('machine', row.id).value = row;
+}
+
+function applyValues(event: ValuesEvent): void {
+  for (const [at, id] of event.signal_id.entries())
+    valueOf(id).value = {
+      value: event.value[at] ?? null,
+      time_ms: event.time_ms[at] ?? 0,
+      quality: event.quality[at] ?? 0,
+    };
+  for (const listener of valueListeners) listener(event);
+}
+
+function applyAlarms(event: StreamEvents['alarms']): void {
+  alarmCounts.value = event.counts;
+  meanwhile?.alarms.push(...event.items);
+  if (openAlarms.value !== null && event.items.length > 0)
+    openAlarms.value = replaced(openAlarms.value, event.items, (a) => a.alarm_id, isOpenAlarm);
+}
+
+function applyOrders(event: StreamEvents['work_orders']): void {
+  workOrderCounts.value = event.counts;
+  meanwhile?.orders.push(...event.items);
+  if (openOrders.value !== null && event.items.length > 0)
+    openOrders.value = replaced<WorkOrder>(openOrders.value, event.items, (o) => o.work_order_id, isOpenOrder);
+  for (const order of event.items) for (const listener of orderListeners) listener(order);
+}
+
+export function isOpenAlarm(alarm: Alarm): boolean {
+  return alarm.active || alarm.state === 'returned_unacknowledged' || alarm.state === 'unacknowledged';
+}
+export function isOpenOrder(order: Pick<WorkOrder, 'state'>): boolean {
+  return !['closed', 'rejected', 'cancelled', 'merged'].includes(order.state);
+}
+
+function replaced<Row>(
+  old: ReadonlyMap<number, Row>,
+  rows: Row[],
+  key: (row: Row) => number,
+  keep: (row: Row) => boolean,
+): Map<number, Row> {
+  const next = new Map(old);
+  for (const row of rows) {
+    if (keep(row)) next.set(key(row), row);
+    else next.delete(key(row));
+  }
+  return next;
+}
+
+function entry<Value>(map: Map<number, Signal<Value | null>>, id: number): Signal<Value | null> {
+  let held = map.get(id);
+  if (held === undefined) {
+    held = signal<Value | null>(null);
+    map.set(id, held);
+  }
+  return held;
+}

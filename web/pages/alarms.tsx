@@ -1,0 +1,77 @@
+import { useComputed } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { Alarm, AlarmPage } from '../../api/schemas/alarm.ts';
+import { get } from '../fetch.ts';
+import { formatAgo } from '../format/times.ts';
+import { isMoving, lastStoredAt, now, openAlarms, wantValues } from '../live/store.ts';
+import { AlarmRow } from '../parts/alarm-row.tsx';
+import { Filters, matches, placeQuery } from '../parts/filters.tsx';
+import { Empty, Failed, Waiting } from '../parts/notice.tsx';
+import { useResource } from '../parts/resource.ts';
+import { queryValue } from '../router.ts';
+
+/** The alarms that need a person, live; or the last hundred of all. */
+export default function AlarmsPage() {
+  useEffect(() => wantValues({ values: 'none' }), []);
+  const past = queryValue('show') === 'all';
+  return (
+    <div class="page narrow">
+      <header class="page-head">
+        <h1>Alarms</h1>
+        <Filters
+          choices={[
+            ['', 'Open'],
+            ['all', 'All'],
+          ]}
+        />
+      </header>
+      {past ? <Past /> : <Open />}
+    </div>
+  );
+}
+
+function Open() {
+  const rows = useComputed(() =>
+    openAlarms.value === null ? null : [...openAlarms.value.values()].filter((alarm) => matches(alarm)).sort(byUrgency),
+  );
+  if (rows.value === null) return <Waiting lines={8} />;
+  if (rows.value.length === 0) return <NoAlarms />;
+  return <List rows={rows.value} />;
+}
+
+function Past() {
+  const query = placeQuery();
+  const past = useResource<AlarmPage>(`alarms ${query}`, (abort) => get(`/alarms?limit=100${query}`, abort), 30);
+  if (past.value === null)
+    return past.error === null ? (
+      <Waiting lines={8} />
+    ) : (
+      <Failed what="The alarms" error={past.error} retry={past.reload} />
+    );
+  if (past.value.items.length === 0) return <Empty title="No alarm has ever been raised here" />;
+  return <List rows={past.value.items} />;
+}
+
+function List({ rows }: { rows: Alarm[] }) {
+  return (
+    <ul class="alarm-list panel">
+      {rows.map((alarm) => (
+        <AlarmRow key={alarm.alarm_id} alarm={alarm} />
+      ))}
+    </ul>
+  );
+}
+
+/** An empty list alone could also mean that nobody is looking. */
+function NoAlarms() {
+  const looked = useComputed(() => {
+    if (!isMoving.value) return 'The page is not being updated: there may be alarms that it does not know of.';
+    const stored = lastStoredAt.value;
+    return stored === null ? '' : `The newest reading was stored ${formatAgo(stored, now.value)}.`;
+  });
+  return <Empty title="No open alarms">{looked}</Empty>;
+}
+
+function byUrgency(a: Alarm, b: Alarm): number {
+  return a.priority - b.priority || b.raised_at.localeCompare(a.raised_at);
+}

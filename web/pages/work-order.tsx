@@ -1,0 +1,243 @@
+import { useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import type { WorkOrderDetail, WorkOrderEvent, WorkOrderState } from '../../api/schemas/work-order.ts';
+import { get } from '../fetch.ts';
+import { formatUnit, formatValue } from '../format/numbers.ts';
+import { formatMoment, formatZone } from '../format/times.ts';
+import { onOrder, wantValues } from '../live/store.ts';
+import { type FrozenTrend, readEvidence, trendPath } from '../parts/evidence.ts';
+import { Failed, Waiting } from '../parts/notice.tsx';
+import { ConditionWord, DueDate } from '../parts/order-words.tsx';
+import { useResource } from '../parts/resource.ts';
+import { TransitionForm, transitionLabels } from '../parts/transition-form.tsx';
+import { Fact, Moment, Place, Priority, sentenceCase } from '../parts/words.tsx';
+import { zoneOf } from '../plant.ts';
+
+/** One work order: why it was raised, what may be done with it now, and all that happened to it. */
+export default function WorkOrderPage({ id }: { id: number }) {
+  const order = useResource<WorkOrderDetail>(`order ${id}`, (abort) => get(`/work-orders/${id}`, abort));
+  useEffect(() => wantValues({ values: 'none' }), []);
+  // Somebody else moved it, or the fault came back: the page shows that without being asked.
+  useEffect(() => onOrder((changed) => changed.work_order_id === id && order.reload()), [id]);
+  if (order.value === null)
+    return order.error === null ? (
+      <Waiting lines={10} />
+    ) : (
+      <Failed what="The work order" error={order.error} retry={order.reload} />
+    );
+  return <Loaded order={order.value} reload={order.reload} />;
+}
+
+function Loaded({ order, reload }: { order: WorkOrderDetail; reload(): void }) {
+  return (
+    <div class="page narrow">
+      <header class="heading">
+        <div class="heading-name">
+          <nav class="crumbs" aria-label="Where this order stands">
+            <a href="/work-orders">Work orders</a> › {order.number}
+          </nav>
+          <h1>
+            <Priority value={order.priority} /> {order.title}
+          </h1>
+        </div>
+        <dl class="facts">
+          <Fact name="State">{sentenceCase(order.state)}</Fact>
+          <Fact name="Condition">
+            <ConditionWord order={order} />
+          </Fact>
+          <Fact name="Due">
+            <DueDate order={order} />
+          </Fact>
+        </dl>
+      </header>
+      <div class="order">
+        <div class="order-main">
+          <Why order={order} />
+          <section class="panel">
+            <h2>What happened</h2>
+            <ol class="history">
+              {[...order.events].reverse().map((event) => (
+                <HistoryLine key={event.work_order_event_id} event={event} site={order.site_id} />
+              ))}
+            </ol>
+          </section>
+        </div>
+        <aside class="order-side">
+          <Actions order={order} reload={reload} />
+          <section class="panel">
+            <dl class="stack">
+              <Fact name="Machine">
+                <Place row={order} />
+              </Fact>
+              <Fact name="Failure mode">{sentenceCase(order.failure_mode)}</Fact>
+              <Fact name="Production">{sentenceCase(order.production_impact)}</Fact>
+              <Fact name="Assigned to">{order.assigned_name ?? 'nobody yet'}</Fact>
+              {order.scheduled_at !== null && (
+                <Fact name="Scheduled">
+                  <Moment at={order.scheduled_at} site={order.site_id} />
+                </Fact>
+              )}
+              <Fact name="Raised">
+                <Moment at={order.created_at} site={order.site_id} />{' '}
+                <span class="muted small">
+                  by {order.origin === 'person' ? 'a person' : order.origin === 'plan' ? 'a plan' : 'Millrace'}
+                </span>
+              </Fact>
+              <Fact name="Seen">
+                {order.occurrences} {order.occurrences === 1 ? 'time' : 'times'}, last{' '}
+                <Moment at={order.last_seen_at} site={order.site_id} />
+              </Fact>
+              {order.repeat_of !== null && (
+                <Fact name="Repeat of">
+                  <a href={`/work-orders/${order.repeat_of}`}>an earlier order</a>
+                </Fact>
+              )}
+              {order.outcome !== null && <Fact name="Outcome">{sentenceCase(order.outcome)}</Fact>}
+            </dl>
+          </section>
+        </aside>
+      </div>
+    </div>
+  );
+}
+
+function Why({ order }: { order: WorkOrderDetail }) {
+  const evidence = readEvidence(order.evidence);
+  const zone = zoneOf(order.site_id);
+  const created = Date.parse(order.created_at);
+  const around = `/machines/${order.machine_id}?from=${created - 4 * 3_600_000}&to=${created + 1_800_000}`;
+  return (
+    <section class="panel">
+      <h2>Why it was raised</h2>
+      {order.description !== '' && <p>{order.description}</p>}
+      {evidence.reasons.length > 0 && (
+        <ul class="reasons">
+          {evidence.reasons.map((reason) => (
+            <li key={reason}>{reason}</li>
+          ))}
+        </ul>
+      )}
+      {evidence.trends.map((trend, at) => (
+        <Frozen key={at} trend={trend} zone={zone} />
+      ))}
+      {evidence.facts.length > 0 && (
+        <dl class="about">
+          {evidence.facts.map(([name, text]) => (
+            <div key={name} class="fact">
+              <dt>{sentenceCase(name)}</dt>
+              <dd style="white-space:normal">{text}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      {order.origin === 'person' && evidence.trends.length === 0 && (
+        <p class="muted">Reported by a person; no trend was frozen.</p>
+      )}
+      <p class="actions">
+        <a href={around}>Trends around that time</a>
+        <a href={`/machines/${order.machine_id}`}>Live now</a>
+      </p>
+    </section>
+  );
+}
+
+/** The trend as it was when the order was raised: kept with the order, also when the raw readings are long gone. */
+function Frozen({ trend, zone }: { trend: FrozenTrend; zone: string }) {
+  const { path, low, high, limitY } = trendPath(trend, 600, 160);
+  const [from = 0, to = 0] = [trend.time_ms[0], trend.time_ms.at(-1)];
+  const unit = formatUnit(trend.unit);
+  return (
+    <figure class="evidence-plot">
+      <figcaption class="evidence-labels">
+        <b>{sentenceCase(trend.name)}</b>
+        <span>
+          {formatValue(low)} … {formatValue(high)} {unit}
+          {trend.limit !== null && `, limit ${formatValue(trend.limit)} ${unit}`}
+        </span>
+      </figcaption>
+      <svg
+        viewBox="0 0 600 160"
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${trend.name} before the order was raised, from ${formatValue(low)} to ${formatValue(high)} ${unit}`}
+      >
+        {limitY !== null && <line class="evidence-limit" x1="0" x2="600" y1={limitY} y2={limitY} />}
+        <path class="evidence-line" d={path} />
+      </svg>
+      <div class="evidence-labels">
+        <span>{formatMoment(from, zone)}</span>
+        <span>
+          {formatMoment(to, zone)} {formatZone(to, zone)}
+        </span>
+      </div>
+    </figure>
+  );
+}
+
+function Actions({ order, reload }: { order: WorkOrderDetail; reload(): void }) {
+  const chosen = useSignal<WorkOrderState | null>(null);
+  if (order.transitions.length === 0) return null;
+  return (
+    <section class="panel">
+      <h2>Next</h2>
+      {chosen.value === null || !order.transitions.includes(chosen.value) ? (
+        <div class="actions">
+          {order.transitions.map((to, at) => (
+            <button
+              key={to}
+              type="button"
+              class={at === 0 ? 'primary' : to === 'rejected' || to === 'cancelled' ? 'danger' : ''}
+              onClick={() => (chosen.value = to)}
+            >
+              {transitionLabels[to]}
+            </button>
+          ))}
+        </div>
+      ) : (
+        <TransitionForm
+          order={order}
+          to={chosen.value}
+          done={() => {
+            chosen.value = null;
+            reload();
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+function HistoryLine({ event, site }: { event: WorkOrderEvent; site: number }) {
+  return (
+    <li>
+      <span class="muted">
+        <Moment at={event.at} site={site} />
+      </span>
+      <span>
+        {eventSentence(event)} <span class="muted">{event.by ?? 'Millrace'}</span>
+      </span>
+      {event.note !== '' && <span class="history-note">{event.note}</span>}
+    </li>
+  );
+}
+
+function eventSentence({ kind, from_value, to_value }: WorkOrderEvent): string {
+  const change =
+    from_value !== null && to_value !== null
+      ? `${sentenceCase(from_value)} → ${sentenceCase(to_value)}`
+      : sentenceCase(to_value ?? from_value ?? '');
+  switch (kind) {
+    case 'created':
+      return 'Raised';
+    case 'state':
+      return change;
+    case 'occurrence':
+      return `Seen again (${to_value ?? 'once more'})`;
+    case 'priority':
+      return `Priority ${from_value ?? ''} → ${to_value ?? ''}`;
+    case 'condition':
+      return `Condition: ${change}`;
+    default:
+      return `${sentenceCase(kind)}${change === '' ? '' : `: ${change}`}`;
+  }
+}

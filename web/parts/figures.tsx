@@ -1,0 +1,69 @@
+import { useComputed } from '@preact/signals';
+import type { OeeFigures } from '../../api/schemas/oee.ts';
+import { formatPercent, formatPercentNumber, unknownFigure } from '../format/numbers.ts';
+import { coverageState } from '../live/staleness.ts';
+
+export type Ratio = 'oee' | 'availability' | 'performance' | 'quality';
+export const ratioNames: Record<Ratio, string> = {
+  oee: 'OEE',
+  availability: 'Availability',
+  performance: 'Performance',
+  quality: 'Quality',
+};
+
+/** A ratio that may be shown: null when it has no meaning or when less than half of the data came in. */
+export function shownRatio(figures: OeeFigures | null | undefined, ratio: Ratio): number | null {
+  if (figures == null || coverageState(figures.coverage) === 'hidden' || figures.coverage === null) return null;
+  return figures[ratio];
+}
+
+const flagNotes: Record<OeeFigures['flags'][number], string> = {
+  ideal_cycle_too_slow: 'check ideal cycle',
+  no_ideal_cycle: 'ideal cycle missing',
+  counted_without_running: 'counted while stopped',
+  counts_contradict: 'good > total',
+};
+
+/** What must be said beside the figures: how much data is missing, or what master data makes them wrong. */
+export function figuresNote(figures: OeeFigures | null): { text: string; tone: 'plain' | 'minor' } | null {
+  if (figures === null || figures.coverage === null) return { text: 'not scheduled', tone: 'plain' };
+  const coverage = coverageState(figures.coverage);
+  if (coverage !== 'full') return { text: `${formatPercent(figures.coverage, 0)} data`, tone: 'minor' };
+  const [flag] = figures.flags;
+  return flag === undefined ? null : { text: flagNotes[flag], tone: 'minor' };
+}
+
+/** What could have been made in the planned time so far at the ideal cycle; null when no ideal cycle is known. */
+export function idealCount(figures: OeeFigures): number | null {
+  const { ideal_total_seconds: ideal, total_count: total, planned_seconds: planned } = figures;
+  return ideal === null || ideal <= 0 || total <= 0 ? null : (planned * total) / ideal;
+}
+
+/** A ratio as number over bar. Reads a function so that only this number and this bar change with it. */
+export function Meter({
+  read,
+  ratio,
+  unit = false,
+}: {
+  read: () => OeeFigures | null | undefined;
+  ratio: Ratio;
+  unit?: boolean;
+}) {
+  const text = useComputed(() => {
+    const value = shownRatio(read(), ratio);
+    return unit && value !== null ? formatPercent(value) : formatPercentNumber(value);
+  });
+  // Above 100 % the bar is full; the number and the note beside it say what is wrong.
+  const style = useComputed(
+    () => `transform:scaleX(${Math.min(1, Math.max(0, shownRatio(read(), ratio) ?? 0)).toFixed(3)})`,
+  );
+  const look = useComputed(() => `meter meter-${ratio}${text.value === unknownFigure ? ' meter-none' : ''}`);
+  return (
+    <span class={look}>
+      <span class="meter-number">{text}</span>
+      <span class="meter-bar" aria-hidden="true">
+        <span style={style} />
+      </span>
+    </span>
+  );
+}

@@ -1,0 +1,38 @@
+import { useComputed } from '@preact/signals';
+import type { WorkOrder } from '../../api/schemas/work-order.ts';
+import { formatDuration } from '../format/times.ts';
+import { isOpenOrder, now } from '../live/store.ts';
+import { Moment } from './words.tsx';
+
+/** Whether what raised the order still holds. */
+export function ConditionWord({ order }: { order: Pick<WorkOrder, 'condition' | 'state'> }) {
+  if (!isOpenOrder(order)) return null;
+  switch (order.condition) {
+    case 'active':
+      return <span title="The condition that raised it still holds">● still active</span>;
+    case 'cleared':
+      return <span title="The condition that raised it no longer holds">○ cleared</span>;
+    case 'unknown':
+      return (
+        <span class="warn" title="The sensor is silent, so nobody knows whether the condition still holds">
+          ? sensor silent
+        </span>
+      );
+  }
+}
+
+/** When the order is due, and loudly when that has passed. */
+export function DueDate({ order }: { order: WorkOrder }) {
+  const late = useComputed(() => {
+    if (order.due_at === null || !isOpenOrder(order)) return null;
+    const seconds = (now.value - Date.parse(order.due_at)) / 1000;
+    return seconds > 0 ? formatDuration(seconds) : null;
+  });
+  if (order.due_at === null) return null;
+  if (late.value !== null) return <span class="overdue">overdue {late}</span>;
+  return (
+    <span>
+      due <Moment at={order.due_at} site={order.site_id} />
+    </span>
+  );
+}
