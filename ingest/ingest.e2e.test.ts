@@ -30,10 +30,16 @@ beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'millrace-ingest-'));
   ingest = await runIngest({ DATABASE_URL: database.url, MQTT_URL: `mqtt://127.0.0.1:${port}`, DATA_DIR: dataDir });
   client = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`);
-  await waitUntil('ingest is subscribed', async () => {
-    const [row] = await database.query("select 1 from source where protocol = 'mqtt' and name = 'millrace' and connected");
-    return row !== undefined;
-  }, { limitMs: 30_000 });
+  await waitUntil(
+    'ingest is subscribed',
+    async () => {
+      const [row] = await database.query(
+        "select 1 from source where protocol = 'mqtt' and name = 'millrace' and connected",
+      );
+      return row !== undefined;
+    },
+    { limitMs: 30_000 },
+  );
 });
 
 afterAll(async () => {
@@ -46,10 +52,14 @@ afterAll(async () => {
 
 const topic = (name: string): string => signals.get(name)?.address ?? `millrace/berlin/line-01/m-001/${name}`;
 const publish = (to: string, payload: unknown): Promise<unknown> =>
-  client.publishAsync(to, typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload), { qos: 1 });
+  client.publishAsync(to, typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload), {
+    qos: 1,
+  });
 
 async function readings(name: string): Promise<{ time: string; value: number | null; quality: number }[]> {
-  return database.query('select time::text, value, quality from reading where signal_id = $1 order by time', [signals.get(name)?.signal_id]);
+  return database.query('select time::text, value, quality from reading where signal_id = $1 order by time', [
+    signals.get(name)?.signal_id,
+  ]);
 }
 
 /** received = stored + duplicate + rejected + parked + dropped, over all sources, with nothing left in the journal. */
@@ -68,8 +78,14 @@ test('readings of every form arrive with the value, the time and the quality tha
     { ts: '2026-03-01T09:15:30.123457+01:00', value: 5e-324 },
     { ts: now + 1, value: null, quality: 'bad' },
   ]);
-  await publish('millrace/berlin/line-01/m-001', { ts: now, values: { 't-2': 21.5, good: 1781, state: 'Execute', fault: 0, order: 'PN-4711' } });
-  await waitUntil('all are stored', async () => (await readings('t-1')).length === 4 && (await readings('order')).length === 1);
+  await publish('millrace/berlin/line-01/m-001', {
+    ts: now,
+    values: { 't-2': 21.5, good: 1781, state: 'Execute', fault: 0, order: 'PN-4711' },
+  });
+  await waitUntil(
+    'all are stored',
+    async () => (await readings('t-1')).length === 4 && (await readings('order')).length === 1,
+  );
   expect(await readings('t-1')).toEqual([
     { time: '2026-03-01 08:15:30.123456+00', value: -1.7976931348623157e308, quality: 64 },
     { time: '2026-03-01 08:15:30.123457+00', value: 5e-324, quality: 192 },
@@ -77,9 +93,14 @@ test('readings of every form arrive with the value, the time and the quality tha
     { time: expect.any(String), value: null, quality: 0 },
   ]);
   expect((await readings('state'))[0]?.value).toBe(6);
-  const [order] = await database.query('select text from text_value join reading on value = text_value_id where signal_id = $1', [signals.get('order')?.signal_id]);
+  const [order] = await database.query(
+    'select text from text_value join reading on value = text_value_id where signal_id = $1',
+    [signals.get('order')?.signal_id],
+  );
   expect(order).toEqual({ text: 'PN-4711' });
-  const [latest] = await database.query('select value from latest_value where signal_id = $1', [signals.get('t-2')?.signal_id]);
+  const [latest] = await database.query('select value from latest_value where signal_id = $1', [
+    signals.get('t-2')?.signal_id,
+  ]);
   expect(latest).toEqual({ value: 21.5 });
 });
 
@@ -97,13 +118,26 @@ test('what cannot be stored is kept with its reason, and an unknown address is p
     const [row] = await database.query<{ readings: number }>('select readings from discovered_address');
     return row?.readings === 10;
   });
-  const reasons = await database.query<{ reason: string }>('select reason from rejected_reading order by rejected_reading_id');
-  expect(reasons.map(({ reason }) => reason)).toEqual(['malformed_payload', 'not_a_number', 'far_future', 'malformed_payload', 'wrong_topic', 'conflict']);
-  const [ids] = await database.query<{ organization_id: number; machine_id: number }>('select organization_id, machine_id from machine');
+  const reasons = await database.query<{ reason: string }>(
+    'select reason from rejected_reading order by rejected_reading_id',
+  );
+  expect(reasons.map(({ reason }) => reason)).toEqual([
+    'malformed_payload',
+    'not_a_number',
+    'far_future',
+    'malformed_payload',
+    'wrong_topic',
+    'conflict',
+  ]);
+  const [ids] = await database.query<{ organization_id: number; machine_id: number }>(
+    'select organization_id, machine_id from machine',
+  );
   const mapped = await addTestSignal(database, ids as { organization_id: number; machine_id: number }, 'unknown-1');
   signals.set('unknown-1', mapped);
   await waitUntil('the parked readings are stored', async () => (await readings('unknown-1')).length === 10);
-  expect((await readings('unknown-1')).map(({ value }) => value)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((index) => index / 8));
+  expect((await readings('unknown-1')).map(({ value }) => value)).toEqual(
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((index) => index / 8),
+  );
   expect(await database.query('select 1 from parked_reading')).toEqual([]);
   expect(await database.query('select 1 from discovered_address')).toEqual([]);
   const { received, ended } = await books();

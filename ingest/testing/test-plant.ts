@@ -17,7 +17,11 @@ export async function createTestPlant(database: Database, measurements = 3): Pro
   );
   if (ids === undefined) throw new Error('The test plant was not made.');
   const kinds: [string, SignalKind, string][] = [
-    ...Array.from({ length: measurements }, (_, index): [string, SignalKind, string] => [`t-${index + 1}`, 'measurement', 'temperature']),
+    ...Array.from({ length: measurements }, (_, index): [string, SignalKind, string] => [
+      `t-${index + 1}`,
+      'measurement',
+      'temperature',
+    ]),
     ['state', 'state', 'state'],
     ['good', 'counter', 'good'],
     ['reject', 'counter', 'reject'],

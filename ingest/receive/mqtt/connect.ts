@@ -16,6 +16,8 @@ export interface ConnectOptions {
   version: MqttVersion;
   /** Called with the client before it connects, so that a message right behind the CONNACK finds its handler. */
   prepare: (client: MqttClient) => void;
+  /** Seconds between two signs of life; 30 unless said. */
+  keepAliveSeconds?: number;
 }
 
 /** How long a broker that speaks MQTT 5 keeps the session and its messages for us while we are away. */
@@ -25,7 +27,6 @@ const sessionExpirySeconds = 7 * 86_400;
  * second, so that a slow fdatasync does not stop the stream, and what a crash makes the broker send again stays small.
  */
 const receiveMaximum = 8192;
-const keepAliveSeconds = 30;
 
 /** The broker speaks another version of MQTT. */
 export class VersionError extends Error {
@@ -36,7 +37,13 @@ export class VersionError extends Error {
  * Connects once, with a persistent session under a stable client id. Throws a sentence when that fails; a VersionError
  * when the broker refuses this version of MQTT, or hangs up on it without a word as 3.1.1 brokers may.
  */
-export async function connectMqtt({ url, clientId, version, prepare }: ConnectOptions): Promise<MqttConnection> {
+export async function connectMqtt({
+  url,
+  clientId,
+  version,
+  prepare,
+  keepAliveSeconds = 30,
+}: ConnectOptions): Promise<MqttConnection> {
   const options: IClientOptions = {
     clientId,
     clean: false,
