@@ -36,6 +36,8 @@ export interface MachineOptions {
   position: number;
   line: Line;
   seed: number;
+  /** Number of this run of the simulator: what happens by chance differs from run to run, what the machine is does not. */
+  run?: number | undefined;
   memory?: MachineMemory | undefined;
   /** Told of every failure at its start, when it becomes detectable, at the breakdown, and at the end of the repair. */
   onBreakdown?: (what: 'started' | 'detectable' | 'failed' | 'ended', breakdown: Breakdown, timeMs: number) => void;
@@ -43,11 +45,11 @@ export interface MachineOptions {
 
 /** One machine: its cycle, counters, sensors and failures, driven by its line. */
 export function createMachine(options: MachineOptions): Machine {
-  const { plant, path, position, line, seed, memory, onBreakdown } = options;
+  const { plant, path, position, line, seed, run = 1, memory, onBreakdown } = options;
   const machineClass = machineClasses.get(plant.class) ?? genericClass();
   const random = createRandom(seed, path);
-  const cycle = createCycle(random);
-  const wearing = createWearing(createRandom(seed, `${path} failures`), plant.class);
+  const cycle = createCycle(createRandom(seed, `${path} cycle ${run}`));
+  const wearing = createWearing(createRandom(seed, `${path} failures ${run}`), plant.class);
   const sensors = createSensors(machineClass, nominalVoltage(plant), seed, path);
   const topSpeed = random.between(0.9, 0.985);
   const rejectRate = random.between(0.004, 0.02);
