@@ -7,6 +7,7 @@ import {
   pageOf,
   pageQuery,
   priority,
+  priorityInput,
   timestamp,
   timestampInput,
 } from './common.ts';
@@ -69,7 +70,7 @@ export const alarmsQuery = pageQuery.extend({
   signal: idInput.optional(),
   state: alarmState.optional(),
   kind: alarmKind.optional(),
-  priority: z.coerce.number().pipe(priority).optional(),
+  priority: priorityInput.optional(),
   /** true: those that need a person (active, or returned and not acknowledged); false: the rest. */
   open: flagInput.optional(),
   from: timestampInput.optional(),

@@ -7,13 +7,13 @@ export const timestampInput = z.iso.datetime({ offset: true });
 
 export const id = z.int().positive();
 /** An identifier in a path or query string. */
-export const idInput = z.coerce.number().pipe(z.int().positive());
+export const idInput = z.coerce.number<number | string>().int().positive();
 /** `true` or `false` in a query string. */
 export const flagInput = z.enum(['true', 'false']);
 
 /** Keyset pages: ask again with `cursor` = `next` of the answer until `next` is null. */
 export const pageQuery = z.object({
-  limit: z.coerce.number().pipe(z.int().min(1).max(1000)).default(100),
+  limit: z.coerce.number<number | string>().int().min(1).max(1000).default(100),
   cursor: z.string().max(500).optional(),
 });
 
@@ -40,3 +40,4 @@ export const qualityName = z.enum(['bad', 'uncertain', 'good', 'stale']);
 export type QualityName = z.output<typeof qualityName>;
 /** 1 act now … 4 advisory; the same scale for alarms, faults (severity) and work orders. */
 export const priority = z.int().min(1).max(4);
+export const priorityInput = z.coerce.number<number | string>().int().min(1).max(4);

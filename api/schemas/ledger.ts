@@ -74,7 +74,7 @@ export const gapsQuery = pageQuery.extend({
   machine: idInput.optional(),
   signal: idInput.optional(),
   /** Only hours with less than this share of the expected readings. */
-  below: z.coerce.number().pipe(z.number().min(0).max(10)).default(0.95),
+  below: z.coerce.number<number | string>().min(0).max(10).default(0.95),
 });
 export type GapsQuery = z.input<typeof gapsQuery>;
 

@@ -22,7 +22,7 @@ export const seriesQuery = z.object({
   /** Default: now. Exclusive. */
   to: timestampInput.optional(),
   /** About how many points the caller can draw; the finest resolution with at most twice as many is chosen. */
-  points: z.coerce.number().pipe(z.int().min(10).max(10_000)).default(1000),
+  points: z.coerce.number<number | string>().int().min(10).max(10_000).default(1000),
 });
 export type SeriesQuery = z.input<typeof seriesQuery>;
 

@@ -26,6 +26,6 @@ export const reliabilityQuery = pageQuery.extend({
   site: idInput.optional(),
   line: idInput.optional(),
   machine: idInput.optional(),
-  window_days: z.coerce.number().pipe(z.int().positive()).optional(),
+  window_days: z.coerce.number<number | string>().int().positive().optional(),
 });
 export type ReliabilityQuery = z.input<typeof reliabilityQuery>;

@@ -7,6 +7,7 @@ import {
   pageOf,
   pageQuery,
   priority,
+  priorityInput,
   timestamp,
   timestampInput,
 } from './common.ts';
@@ -89,7 +90,7 @@ export const workOrdersQuery = pageQuery.extend({
   line: idInput.optional(),
   machine: idInput.optional(),
   state: workOrderState.optional(),
-  priority: z.coerce.number().pipe(priority).optional(),
+  priority: priorityInput.optional(),
   /** true: not closed, rejected, cancelled or merged. */
   open: flagInput.optional(),
   failure_mode: z.string().max(100).optional(),

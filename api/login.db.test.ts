@@ -1,0 +1,171 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { monotonic, now } from '../core/clock.ts';
+import { silentLog } from '../core/log.ts';
+import { readSettings } from '../core/settings.ts';
+import { ensureAdministrator } from './auth/administrator.ts';
+import { hashToken } from './auth/session.ts';
+import { createStage, type Answer, type Stage } from './testing/stage.ts';
+
+let stage: Stage;
+const skewMs = { value: 0 };
+const email = 'admin@millrace.local';
+const password = 'a good password';
+
+beforeAll(async () => {
+  stage = await createStage('postgres', { clock: () => now() + skewMs.value });
+  await ensureAdministrator(stage.database, readSettings({ ADMIN_PASSWORD: password }), silentLog);
+});
+
+function login(body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+  return stage.ask({ method: 'POST', url: '/api/v1/login', payload: body as object, headers });
+}
+
+function cookieOf(answer: Answer): string {
+  return String(answer.headers['set-cookie']).split(';', 1)[0] ?? '';
+}
+
+describe('logging in', () => {
+  test('gives a token and a cookie that scripts cannot read, and both open the API', async () => {
+    const answer = await login({ email: 'Admin@Millrace.local', password });
+    expect(answer.status).toBe(200);
+    const cookie = String(answer.headers['set-cookie']);
+    expect(cookie).toMatch(/^millrace_session=[\w-]{43}; .*Path=\/; HttpOnly; SameSite=Lax$/);
+    const me = { email, role: 'administrator', organization_name: 'millrace' };
+    expect(await stage.get('/api/v1/me', answer.body.token)).toMatchObject({ status: 200, body: me });
+    const byCookie = await stage.ask({ url: '/api/v1/me', headers: { cookie: cookieOf(answer) } });
+    expect(byCookie).toMatchObject({ status: 200, body: me });
+  });
+
+  test('keeps only a hash of the token', async () => {
+    const { body } = await login({ email, password });
+    const [row] = await stage.database.query('select * from session where token_hash = $1', [hashToken(body.token)]);
+    expect(JSON.stringify(row)).not.toContain(body.token);
+    expect(row).toBeDefined();
+  });
+
+  test('behind an encrypting proxy marks the cookie as secure', async () => {
+    const answer = await login({ email, password }, { 'x-forwarded-proto': 'https' });
+    expect(String(answer.headers['set-cookie'])).toContain('Secure');
+  });
+
+  test('says the same for a wrong password, an unknown address and an employee without a password', async () => {
+    const wrongAt = monotonic();
+    const wrong = await login({ email, password: 'wrong' });
+    const unknownAt = monotonic();
+    const unknown = await login({ email: 'nobody@millrace.local', password });
+    // The same work for both, give or take what else the machine does; without it the answer would come in milliseconds.
+    expect(monotonic() - unknownAt).toBeGreaterThan((unknownAt - wrongAt) / 10);
+    const without = await login({ email: 'viewer', password });
+    expect(wrong).toMatchObject({
+      status: 401,
+      body: { type: '/problems/not-logged-in', detail: 'E-mail address or password is wrong.' },
+    });
+    for (const other of [unknown, without]) {
+      expect({ ...other.body, request_id: '' }).toEqual({ ...wrong.body, request_id: '' });
+    }
+  });
+
+  test('an address of two organizations needs to say which', async () => {
+    await ensureAdministrator(
+      stage.database,
+      readSettings({ ADMIN_PASSWORD: password, ENTERPRISE: 'other' }),
+      silentLog,
+    );
+    expect((await login({ email, password })).status).toBe(401);
+    const answer = await login({ email, password, organization: 'other' });
+    expect((await stage.get('/api/v1/me', answer.body.token)).body.organization_name).toBe('other');
+  });
+
+  test('is stopped after ten failures, told for how long, and let go on later', async () => {
+    const body = { email: 'planner', password: 'wrong' };
+    for (let attempt = 0; attempt < 10; attempt++) expect((await login(body)).status).toBe(401);
+    const stopped = await login(body);
+    expect(stopped).toMatchObject({ status: 429, body: { type: '/problems/too-many-attempts' } });
+    expect(Number(stopped.headers['retry-after'])).toBeGreaterThan(800);
+    expect((await login({ email, password, organization: 'millrace' })).status).toBe(200);
+    skewMs.value = 16 * 60_000;
+    expect((await login(body)).status).toBe(401);
+    skewMs.value = 0;
+  });
+});
+
+describe('a session', () => {
+  async function open(): Promise<Answer> {
+    return login({ email, password, organization: 'millrace' });
+  }
+
+  test('ends with logout, for cookie and token alike', async () => {
+    const answer = await open();
+    const logout = await stage.ask({
+      method: 'POST',
+      url: '/api/v1/logout',
+      headers: { authorization: `Bearer ${answer.body.token}` },
+    });
+    expect(logout.status).toBe(204);
+    expect(String(logout.headers['set-cookie'])).toContain('Max-Age=0');
+    expect(await stage.get('/api/v1/me', answer.body.token)).toMatchObject({
+      status: 401,
+      body: { detail: 'The session has ended; log in again.' },
+    });
+  });
+
+  test('ends when its time has passed or the employee is no longer active', async () => {
+    const { body } = await open();
+    await stage.database.execute("update session set expires_at = now() - interval '1 s' where token_hash = $1", [
+      hashToken(body.token),
+    ]);
+    expect((await stage.get('/api/v1/me', body.token)).status).toBe(401);
+    await stage.database.execute('update employee set active = false where employee_id = $1', [
+      stage.employees.supervisor,
+    ]);
+    expect((await stage.get('/api/v1/me', stage.tokens.supervisor)).status).toBe(401);
+  });
+
+  test('is needed everywhere under /api/v1', async () => {
+    for (const url of ['/api/v1/machines', '/api/v1/stream', '/api/v1/ledger']) {
+      expect(await stage.ask({ url }), url).toMatchObject({ status: 401, body: { type: '/problems/not-logged-in' } });
+    }
+    expect((await stage.get('/api/v1/machines', 'x'.repeat(43))).status).toBe(401);
+  });
+
+  test('by cookie changes things only from our own page', async () => {
+    const cookie = cookieOf(await open());
+    const logout = (headers: Record<string, string>) =>
+      stage.ask({
+        method: 'POST',
+        url: '/api/v1/alarms/1/acknowledge',
+        headers: { cookie, host: 'plant.example', ...headers },
+      });
+    for (const headers of [
+      { 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-site': 'same-site' },
+      { origin: 'https://evil.example' },
+      { origin: 'null' },
+      {},
+    ]) {
+      expect(await logout(headers as Record<string, string>), JSON.stringify(headers)).toMatchObject({
+        status: 403,
+        body: { type: '/problems/cross-origin' },
+      });
+    }
+    for (const headers of [{ 'sec-fetch-site': 'same-origin' }, { origin: 'https://plant.example' }]) {
+      expect(await logout(headers as Record<string, string>), JSON.stringify(headers)).toMatchObject({ status: 404 });
+    }
+  });
+
+  test('of another site cannot be opened in a browser', async () => {
+    expect((await login({ email, password }, { 'sec-fetch-site': 'cross-site' })).status).toBe(403);
+  });
+});
+
+describe('the administrator of the settings', () => {
+  test('keeps the sessions when the password stays, loses them when it changes, and is left alone without one', async () => {
+    const { body } = await login({ email, password, organization: 'millrace' });
+    await ensureAdministrator(stage.database, readSettings({ ADMIN_PASSWORD: password }), silentLog);
+    await ensureAdministrator(stage.database, readSettings({}), silentLog);
+    expect((await stage.get('/api/v1/me', body.token)).status).toBe(200);
+    await ensureAdministrator(stage.database, readSettings({ ADMIN_PASSWORD: 'another password' }), silentLog);
+    expect((await stage.get('/api/v1/me', body.token)).status).toBe(401);
+    expect((await login({ email, password: 'another password', organization: 'millrace' })).status).toBe(200);
+  });
+});

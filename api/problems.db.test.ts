@@ -1,0 +1,110 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { createStage, type Stage } from './testing/stage.ts';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await createStage();
+});
+
+describe('what goes wrong is answered as problem details', () => {
+  test('an unknown path', async () => {
+    const answer = await stage.ask({ url: '/api/v1/nothing?x=1' });
+    expect(answer).toMatchObject({
+      status: 404,
+      body: {
+        type: '/problems/not-found',
+        title: 'There is no such thing',
+        status: 404,
+        detail: 'There is nothing at GET /api/v1/nothing.',
+        instance: '/api/v1/nothing',
+      },
+    });
+    expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8');
+    expect(answer.body.request_id).toMatch(/^\w+-\w+$/);
+  });
+
+  test.each([
+    ['/api/v1/machines?limit=0', 'limit', '0', 'at least 1'],
+    ['/api/v1/machines?limit=1001', 'limit', '1001', 'at most 1000'],
+    ['/api/v1/machines?limit=ten', 'limit', 'ten', 'a value of type number'],
+    [
+      '/api/v1/machines?state=dancing',
+      'state',
+      'dancing',
+      'running, idle, starved, held, setup, down, planned_stop, no_data',
+    ],
+    ['/api/v1/machines/0', 'id', '0', 'more than 0'],
+    ['/api/v1/machines/abc', 'id', 'abc', 'a value of type number'],
+    ['/api/v1/oee?from=yesterday', 'from', 'yesterday', 'an RFC 3339 time such as 2026-11-20T06:00:00Z'],
+    [
+      '/api/v1/oee?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z',
+      'from',
+      '2026-01-02T00:00:00Z',
+      'a time before `to`',
+    ],
+    ['/api/v1/stream?topics=values,gossip', 'topics', 'values,gossip', 'values, states, oee, alarms, work_orders'],
+  ])('a wrong value in %s', async (url, field, value, accepted) => {
+    const answer = await stage.get(url);
+    expect(answer).toMatchObject({
+      status: 400,
+      body: { type: '/problems/validation', errors: [{ field, value, accepted }] },
+    });
+    expect(answer.body.detail).toContain(accepted);
+  });
+
+  test('a body that is too large, no JSON, or not JSON at all', async () => {
+    const url = '/api/v1/work-orders';
+    const headers = { authorization: `Bearer ${stage.tokens.planner}` };
+    const large = await stage.post(url, { title: 'x'.repeat(300_000) });
+    expect(large).toMatchObject({ status: 413, body: { type: '/problems/too-large' } });
+    const broken = await stage.ask({
+      method: 'POST',
+      url,
+      headers: { ...headers, 'content-type': 'application/json' },
+      payload: '{"title":',
+    });
+    expect(broken).toMatchObject({ status: 400, body: { type: '/problems/malformed' } });
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded']) {
+      const plain = await stage.ask({
+        method: 'POST',
+        url,
+        headers: { ...headers, 'content-type': type },
+        payload: 'title=x',
+      });
+      expect(plain, type).toMatchObject({ status: 415, body: { type: '/problems/media-type' } });
+    }
+  });
+
+  test('a failure of our own, without its insides', async () => {
+    await stage.database.execute('alter table maintenance_plan rename to maintenance_plan_gone');
+    const answer = await stage.get('/api/v1/maintenance-plans');
+    await stage.database.execute('alter table maintenance_plan_gone rename to maintenance_plan');
+    expect(answer).toMatchObject({
+      status: 500,
+      body: { type: '/problems/internal', detail: 'This failure was logged under the request id.' },
+    });
+    expect(JSON.stringify(answer.body)).not.toMatch(/maintenance_plan_gone|relation|select/);
+    expect((await stage.get('/api/v1/maintenance-plans')).status).toBe(200);
+  });
+});
+
+describe('every answer', () => {
+  test('carries the security headers', async () => {
+    for (const url of ['/health/live', '/api/v1/nothing', '/api/v1/machines']) {
+      const { headers } = await stage.ask({ url });
+      expect(headers['x-content-type-options'], url).toBe('nosniff');
+      expect(headers['content-security-policy'], url).toContain("frame-ancestors 'none'");
+      expect(headers['content-security-policy'], url).not.toContain('unsafe');
+    }
+  });
+});
+
+describe('the database', () => {
+  test('is never asked as the owner for what belongs to an organization', async () => {
+    // A view that says who asks, in the place of a table that the API reads.
+    await stage.database.execute(`create or replace view visible_reading with (security_barrier) as
+      select now() as time, signal_id, case when current_user = 'millrace_api' then 1 else 0 end::float8 as value, 192::int2 as quality from signal`);
+    const answer = await stage.get(`/api/v1/signals/${stage.plant.temperature}/readings`);
+    expect(answer.body.items).toMatchObject([{ value: 1 }]);
+  });
+});
