@@ -166,8 +166,11 @@ begin
                                     date_trunc('hour', to_time, 'UTC') + interval '1 hour', force, whole);
   call refresh_continuous_aggregate('reading_1d', date_trunc('day', from_time, 'UTC'),
                                     date_trunc('day', to_time, 'UTC') + interval '1 day', force, whole);
+  -- Always forced. A month is a bucket of variable width, and of a change from one month into the first day of the next
+  -- TimescaleDB 2.28.3 recomputes only the first month: the change ends exactly on the start of the second one. A test in
+  -- rollups.db.test.ts shows it. Forcing reads 31 days, some 55,000 rows.
   call refresh_continuous_aggregate('reading_1mo', date_trunc('month', from_time, 'UTC'),
-                                    date_trunc('month', to_time, 'UTC') + interval '1 month', force, whole);
+                                    date_trunc('month', to_time, 'UTC') + interval '1 month', true, whole);
   perform set_config('work_mem', old_memory, false), set_config('jit', old_jit, false);
   perform pg_advisory_unlock(hashtext('refresh_rollups'));
 end $$;
