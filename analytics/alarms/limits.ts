@@ -127,7 +127,11 @@ export function observeLimits(
 }
 
 /** Ends alarms whose limit was taken away while they fired; called after the plant was read anew. */
-export function dropLostLimits(limits: Limits, atUs: (slot: number) => number, sink: (slot: number, change: LimitChange) => void): void {
+export function dropLostLimits(
+  limits: Limits,
+  atUs: (slot: number) => number,
+  sink: (slot: number, change: LimitChange) => void,
+): void {
   const { phase, peak } = limits.memory;
   for (const [cell, at] of phase.entries()) {
     if (at === Phase.inactive || !Number.isNaN(limits.limit[cell] ?? Number.NaN)) continue;

@@ -31,7 +31,11 @@ export function alarmMessage(plant: Plant, change: AlarmChange): string {
  * Raises and returns alarms in the order in which they happened. Raising one that is active already (its memory was
  * lost) only refreshes it. Answers the ids of the machines concerned.
  */
-export async function writeAlarms(connection: Connection, plant: Plant, changes: readonly AlarmChange[]): Promise<number[]> {
+export async function writeAlarms(
+  connection: Connection,
+  plant: Plant,
+  changes: readonly AlarmChange[],
+): Promise<number[]> {
   const machineIds = new Set<number>();
   for (const change of changes) {
     const machine = plant.machines[change.machine];

@@ -213,7 +213,13 @@ function rememberProduct(detector: Detector, slot: number, baseline: number): vo
   m.product_baseline[part] = baseline;
 }
 
-function step(detector: Detector, slot: number, timeUs: number, size: number, sink: (change: AnomalyChange) => void): void {
+function step(
+  detector: Detector,
+  slot: number,
+  timeUs: number,
+  size: number,
+  sink: (change: AnomalyChange) => void,
+): void {
   const m = detector.memory;
   const score = scoreOf(size);
   switch (m.phase[slot]) {

@@ -44,7 +44,8 @@ export async function readMemory(connection: Connection): Promise<Map<string, Bu
 export async function lockPosition(connection: Connection, expected: FeedCursor): Promise<void> {
   await connection.query("select pg_advisory_xact_lock(hashtext('analytics follower'))");
   const { cursor } = await readPosition(connection);
-  const same = cursor.size === expected.size && [...cursor].every(([gateway, sequence]) => expected.get(gateway) === sequence);
+  const same =
+    cursor.size === expected.size && [...cursor].every(([gateway, sequence]) => expected.get(gateway) === sequence);
   if (!same) throw new CursorMovedError('Another analytics process moved the feed cursor; this one starts from there.');
 }
 

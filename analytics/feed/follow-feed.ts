@@ -32,7 +32,7 @@ export interface FollowerOptions {
 }
 
 export interface Follower {
-  /** Takes everything that lies in the feed. Calls must not overlap. `flush` writes a checkpoint whatever its age. */
+  /** Takes everything that lies in the feed; calls wait for each other. `flush` writes a checkpoint whatever its age. */
   drain(flush?: boolean): Promise<Drained>;
   /** The plant changed: it is read anew before the next batch. */
   plantChanged(): void;
@@ -43,8 +43,16 @@ const commitLagMs = 5000;
 /** Rows of signals that were unknown a moment ago are not worth reading the plant for again. */
 const reloadMs = 10_000;
 
-const rowsTotal = metric('counter', 'millrace_analytics_readings_total', 'Readings that analytics has taken from the feed.');
-const lagSeconds = metric('gauge', 'millrace_analytics_lag_seconds', 'Age of the newest batch when analytics had processed it.');
+const rowsTotal = metric(
+  'counter',
+  'millrace_analytics_readings_total',
+  'Readings that analytics has taken from the feed.',
+);
+const lagSeconds = metric(
+  'gauge',
+  'millrace_analytics_lag_seconds',
+  'Age of the newest batch when analytics had processed it.',
+);
 const checkpointsTotal = metric('counter', 'millrace_analytics_checkpoints_total', 'Checkpoints written by analytics.');
 
 interface Session {
@@ -107,7 +115,11 @@ export function createFollower(options: FollowerOptions): Follower {
       if (scoresDue) await writeScores(connection, live);
       live.outcome = createOutcome();
       drained.recomputed.push(...(await recomputeMarked(connection, live, 10, recomputeAfterMs)));
-      await writePosition(connection, { cursor: current.cursor, stored_at_ms: current.stored_at_ms }, snapshotLive(live));
+      await writePosition(
+        connection,
+        { cursor: current.cursor, stored_at_ms: current.stored_at_ms },
+        snapshotLive(live),
+      );
       return machineIds;
     });
     current.committed = new Map(current.cursor);
@@ -129,7 +141,9 @@ export function createFollower(options: FollowerOptions): Follower {
       await reloadPlant(current);
     }
     for (;;) {
-      const [clock] = await database.query<{ now_ms: number }>('select (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms');
+      const [clock] = await database.query<{ now_ms: number }>(
+        'select (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms',
+      );
       const batches = await readFeed(database, current.cursor);
       for (const { gateway_id, sequence, stored_at_ms, readings, live_rows } of batches) {
         if (!knowsAll(current.live, readings) && monotonic() - loadedAt >= reloadMs) {
@@ -146,7 +160,8 @@ export function createFollower(options: FollowerOptions): Follower {
         current.stored_at_ms = Math.max(current.stored_at_ms ?? 0, clock.now_ms - commitLagMs);
         passTime(current.live, current.stored_at_ms);
       }
-      if (clock !== undefined && current.stored_at_ms !== null) lagSeconds.set(Math.max(0, clock.now_ms - current.stored_at_ms) / 1000);
+      if (clock !== undefined && current.stored_at_ms !== null)
+        lagSeconds.set(Math.max(0, clock.now_ms - current.stored_at_ms) / 1000);
       if (isDue(current)) await checkpoint(current, drained);
       if (batches.length === 0) break;
     }
@@ -154,15 +169,23 @@ export function createFollower(options: FollowerOptions): Follower {
     return drained;
   }
 
+  async function drain(flush: boolean): Promise<Drained> {
+    try {
+      session ??= await open();
+      return await drainOnce(session, flush);
+    } catch (error) {
+      session = undefined;
+      throw error;
+    }
+  }
+
+  // One at a time, also when a queue hands a job out twice.
+  let last: Promise<unknown> = Promise.resolve();
   return {
-    async drain(flush = false) {
-      try {
-        session ??= await open();
-        return await drainOnce(session, flush);
-      } catch (error) {
-        session = undefined;
-        throw error;
-      }
+    drain(flush = false) {
+      const next = last.catch(() => undefined).then(() => drain(flush));
+      last = next;
+      return next;
     },
     plantChanged() {
       plantIsOld = true;

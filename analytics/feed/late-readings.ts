@@ -26,7 +26,11 @@ export async function markLateReadings(connection: Connection, plant: Plant, out
   await markFilledSilences(connection, plant, outcome.late_heard);
 }
 
-async function findChanging(connection: Connection, plant: Plant, late: readonly LateReading[]): Promise<LateReading[]> {
+async function findChanging(
+  connection: Connection,
+  plant: Plant,
+  late: readonly LateReading[],
+): Promise<LateReading[]> {
   const rows = await connection.prepared<{ position: number }>(
     'analytics find changing late readings',
     `select (late.position - 1)::int as position

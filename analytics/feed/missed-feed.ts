@@ -27,7 +27,10 @@ export async function resyncAfterGap(
   const { live } = session;
   const untilMs = Math.max(...missed.map((horizon) => horizon.stored_at_ms));
   const fromMs = session.stored_at_ms ?? untilMs - rebuildHours * 3600e3;
-  log.warn({ from_ms: fromMs, to_ms: untilMs }, 'the feed was pruned before analytics took it; rebuilding from the readings');
+  log.warn(
+    { from_ms: fromMs, to_ms: untilMs },
+    'the feed was pruned before analytics took it; rebuilding from the readings',
+  );
 
   const newest = await database.query<{ signal_id: number; time_us: number; value: number | null }>(
     `select s.signal_id, (extract(epoch from r.time) * 1e6)::float8 as time_us, r.value

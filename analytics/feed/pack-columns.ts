@@ -16,7 +16,9 @@ function kindOf(column: Columns[string]): Kind {
  */
 export function packColumns(columns: Columns): Buffer {
   const entries = Object.entries(columns);
-  const head = Buffer.from(`${JSON.stringify(entries.map(([name, column]) => [name, kindOf(column), column.length]))}\n`);
+  const head = Buffer.from(
+    `${JSON.stringify(entries.map(([name, column]) => [name, kindOf(column), column.length]))}\n`,
+  );
   const bodies = entries.map(([, column]) => Buffer.from(column.buffer, column.byteOffset, column.byteLength));
   return Buffer.concat([head, ...bodies]);
 }

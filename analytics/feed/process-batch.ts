@@ -5,7 +5,15 @@ import { observeMachine } from '../alarms/machine-anomaly.ts';
 import { isOpen, observeSample, scoreOf } from '../anomaly/detector.ts';
 import { counterGain } from '../oee/counters.ts';
 import { Role } from '../plant.ts';
-import { hear, type IntervalSink, isSettled, loseState, tellFault, tellMode, tellState } from '../states/machine-states.ts';
+import {
+  hear,
+  type IntervalSink,
+  isSettled,
+  loseState,
+  tellFault,
+  tellMode,
+  tellState,
+} from '../states/machine-states.ts';
 import type { Live, MachineMemory } from './live.ts';
 import { addCount, addLateHeard, noteInterval } from './outcome.ts';
 
@@ -51,7 +59,8 @@ export function processBatch(live: Live, readings: ReadingColumns, liveRows: num
     }
     if (timeUs <= (lastUs[slot] ?? 0)) {
       addLateHeard(outcome, machine, timeUs);
-      if (signal.role !== Role.measurement) outcome.late.push({ machine, slot, time_us: timeUs, value: usable ? value : Number.NaN });
+      if (signal.role !== Role.measurement)
+        outcome.late.push({ machine, slot, time_us: timeUs, value: usable ? value : Number.NaN });
       continue;
     }
     lastUs[slot] = timeUs;
@@ -127,7 +136,8 @@ function takeFaultAlarm(live: Live, machine: number, slot: number, code: number,
   if (!Number.isNaN(before) && before !== 0) {
     alarms.push({ machine, slot, kind: 'fault_code', raised: false, at_us: timeUs, limit: null, value: before });
   }
-  if (code !== 0) alarms.push({ machine, slot, kind: 'fault_code', raised: true, at_us: timeUs, limit: null, value: code });
+  if (code !== 0)
+    alarms.push({ machine, slot, kind: 'fault_code', raised: true, at_us: timeUs, limit: null, value: code });
 }
 
 function takeCount(live: Live, memory: MachineMemory, slot: number, timeUs: number, value: number): void {
@@ -171,7 +181,8 @@ function takeSample(live: Live, memory: MachineMemory, slot: number, timeUs: num
 function takeFusion(live: Live, memory: MachineMemory, machine: number, timeUs: number): void {
   let highest = 0;
   for (const slot of live.plant.machines[machine]?.slots ?? []) {
-    if (isOpen(live.detector, slot)) highest = Math.max(highest, scoreOf(live.detector.memory.deviation[slot] ?? 0) || 0);
+    if (isOpen(live.detector, slot))
+      highest = Math.max(highest, scoreOf(live.detector.memory.deviation[slot] ?? 0) || 0);
   }
   const change = observeMachine(memory.fusion, timeUs, memory.open_sensors, highest);
   if (change === null) return;

@@ -19,7 +19,12 @@ export interface Recomputed {
  * changed, for OEE, and changes `live` where a range reaches the live end; when the transaction fails, `live` must be
  * loaded anew.
  */
-export async function recomputeMarked(connection: Connection, live: Live, atMost: number, minAgeMs: number): Promise<Recomputed[]> {
+export async function recomputeMarked(
+  connection: Connection,
+  live: Live,
+  atMost: number,
+  minAgeMs: number,
+): Promise<Recomputed[]> {
   const marks = await connection.query<{ machine_id: number; ids: number[]; from_us: number; to_us: number }>(
     `select machine_id, array_agg(machine_recompute_id) as ids,
             (extract(epoch from min(from_time)) * 1e6)::float8 as from_us, (extract(epoch from max(to_time)) * 1e6)::float8 as to_us
@@ -51,6 +56,12 @@ export async function recomputeMarked(connection: Connection, live: Live, atMost
       [machine_id, counts.from_us, counts.to_us],
     );
     await writeCounts(connection, live.plant, counts.counts);
+    // The slices are marked as unfinished here, so that a lost doorbell cannot leave them as they were.
+    await connection.query(
+      `update oee_slice set computed_to = started_at
+        where machine_id = $1 and started_at < to_timestamp($3::float8 / 1e6) and ended_at > to_timestamp($2::float8 / 1e6)`,
+      [machine_id, Math.min(from_us, counts.from_us), Math.max(endUs, counts.to_us)],
+    );
     done.push({ machine_id, from_us: Math.min(from_us, counts.from_us), to_us: Math.max(endUs, counts.to_us) });
   }
   return done;

@@ -45,7 +45,8 @@ function instanceOn(shift: Shift, date: string): ShiftInstance {
   const { time_zone: zone } = shift;
   const start = minuteOf(shift.start_time);
   const end = minuteOf(shift.end_time);
-  const at = (minute: number, nextDay: boolean): number => zonedTimeToUtc(zone, nextDay ? addDays(date, 1) : date, minute);
+  const at = (minute: number, nextDay: boolean): number =>
+    zonedTimeToUtc(zone, nextDay ? addDays(date, 1) : date, minute);
   const started_ms = at(start, false);
   const ended_ms = at(end, end <= start);
   const breaks = shift.breaks.map(({ start: from, end: to }) => {

@@ -71,7 +71,17 @@ export async function recomputeCounts(
       Math.min(firstUs, ...before.map((event) => event.time_us)),
     ],
   );
-  return { from_us: firstUs, to_us: endUs, counts: countEvents(live, machine, before, during, silences.map((row) => row.ended_us)) };
+  return {
+    from_us: firstUs,
+    to_us: endUs,
+    counts: countEvents(
+      live,
+      machine,
+      before,
+      during,
+      silences.map((row) => row.ended_us),
+    ),
+  };
 }
 
 function countEvents(
@@ -87,7 +97,9 @@ function countEvents(
   let order = 0;
   for (const event of before) if (roleOf(live, event) === Role.order) order = event.value;
   // An order at the same moment as a count comes first: the pieces are the new product's.
-  const sorted = during.toSorted((a, b) => a.time_us - b.time_us || Number(roleOf(live, b) === Role.order) - Number(roleOf(live, a) === Role.order));
+  const sorted = during.toSorted(
+    (a, b) => a.time_us - b.time_us || Number(roleOf(live, b) === Role.order) - Number(roleOf(live, a) === Role.order),
+  );
   for (const event of sorted) {
     const signal = plant.signals[plant.slot_of[event.signal_id] ?? -1];
     if (signal?.role === Role.order) order = event.value;

@@ -14,7 +14,12 @@ async function readShifts(connection: Connection): Promise<Shift[]> {
  * Makes sure that [fromMs, toMs) has its shift instances. Those that have begun are history and stay as they are, even
  * when the calendar changed since; later ones follow the calendar.
  */
-export async function writeShiftInstances(database: Database, fromMs: number, toMs: number, nowMs: number): Promise<void> {
+export async function writeShiftInstances(
+  database: Database,
+  fromMs: number,
+  toMs: number,
+  nowMs: number,
+): Promise<void> {
   await database.withTransaction(async (connection) => {
     await connection.query("select pg_advisory_xact_lock(hashtext('analytics shifts'))");
     const instances = expandShifts(await readShifts(connection), fromMs, toMs);

@@ -3,7 +3,11 @@ import type { CountChange } from '../feed/outcome.ts';
 import type { Plant } from '../plant.ts';
 
 /** Adds counts to their minutes. The order's text becomes a product here; several unknown texts are one NULL product. */
-export async function writeCounts(connection: Connection, plant: Plant, changes: readonly CountChange[]): Promise<void> {
+export async function writeCounts(
+  connection: Connection,
+  plant: Plant,
+  changes: readonly CountChange[],
+): Promise<void> {
   if (changes.length === 0) return;
   const machines = changes.map(({ machine }) => plant.machines[machine]);
   await connection.prepared(

@@ -18,7 +18,14 @@ function offsetMs(zone: string, utcMs: number): number {
   }
   const part: Record<string, number> = {};
   for (const { type, value } of format.formatToParts(utcMs)) part[type] = Number(value);
-  const local = Date.UTC(part['year'] ?? 0, (part['month'] ?? 1) - 1, part['day'] ?? 1, part['hour'] ?? 0, part['minute'] ?? 0, part['second'] ?? 0);
+  const local = Date.UTC(
+    part['year'] ?? 0,
+    (part['month'] ?? 1) - 1,
+    part['day'] ?? 1,
+    part['hour'] ?? 0,
+    part['minute'] ?? 0,
+    part['second'] ?? 0,
+  );
   return local - Math.floor(utcMs / 1000) * 1000;
 }
 

@@ -30,7 +30,10 @@ const order = { [Role.fault]: 1, [Role.mode]: 2, [Role.state]: 3 } as const;
  * The machine's states from ordered events: exactly what live processing gives when everything arrives in order.
  * Between two `heard` events no silence may hide: whoever lists events lists every silence (`listSilences`).
  */
-export function replayStates(events: readonly StateEvent[], limitUs: number): { intervals: Interval[]; memory: StateMemory } {
+export function replayStates(
+  events: readonly StateEvent[],
+  limitUs: number,
+): { intervals: Interval[]; memory: StateMemory } {
   const memory = createStateMemory();
   const intervals = new Map<number, Interval>();
   const sink = (startedUs: number, interval: Interval | null): void => {
@@ -65,7 +68,8 @@ export function listSilences(times: readonly number[], limitUs: number): StateEv
   for (const [index, time_us] of times.entries()) {
     const before = times[index - 1] ?? null;
     const last = index === times.length - 1;
-    if (before === null || last || time_us - before > limitUs) events.push({ kind: 'heard', time_us, before_us: before });
+    if (before === null || last || time_us - before > limitUs)
+      events.push({ kind: 'heard', time_us, before_us: before });
   }
   return events;
 }

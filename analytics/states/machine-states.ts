@@ -53,7 +53,10 @@ export function silenceUs(expectedIntervalSeconds: number): number {
 
 /** Whether an event at this time can still be applied in order; otherwise its range is computed again from `reading`. */
 export function isSettled(memory: StateMemory, timeUs: number): boolean {
-  return (memory.open !== null && timeUs < memory.open.started_us) || (memory.unknown_us !== null && timeUs <= memory.unknown_us);
+  return (
+    (memory.open !== null && timeUs < memory.open.started_us) ||
+    (memory.unknown_us !== null && timeUs <= memory.unknown_us)
+  );
 }
 
 /**

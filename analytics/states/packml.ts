@@ -1,5 +1,14 @@
 /** What a machine is doing, in the words of OEE (docs/oee.md). */
-export const machineStates = ['running', 'idle', 'starved', 'held', 'setup', 'down', 'planned_stop', 'no_data'] as const;
+export const machineStates = [
+  'running',
+  'idle',
+  'starved',
+  'held',
+  'setup',
+  'down',
+  'planned_stop',
+  'no_data',
+] as const;
 export type MachineState = (typeof machineStates)[number];
 
 /** PackTags UnitModeCurrent: 1 production, 2 maintenance, 3 manual; 4 to 31 are the user's and count as production. */

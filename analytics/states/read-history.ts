@@ -18,7 +18,10 @@ export async function readStateEvents(
   const { slots, silence_us: limitUs } = plant.machines[machine] ?? { slots: [], silence_us: 30e6 };
   const all: Signals = [slots.map((slot) => plant.signals[slot]?.signal_id), slots.map((slot) => lastUs[slot])];
   const toldSlots = slots.filter((slot) => isTold(plant.signals[slot]?.role));
-  const told: Signals = [toldSlots.map((slot) => plant.signals[slot]?.signal_id), toldSlots.map((slot) => lastUs[slot])];
+  const told: Signals = [
+    toldSlots.map((slot) => plant.signals[slot]?.signal_id),
+    toldSlots.map((slot) => lastUs[slot]),
+  ];
 
   const rows = await connection.prepared<{ signal_id: number; time_us: number; value: number | null; quality: number }>(
     'analytics read state events',
@@ -37,7 +40,13 @@ export async function readStateEvents(
     const stale = quality === Quality.stale;
     if (stale && role !== Role.state) continue;
     if (stale) staleTimes.push(time_us);
-    events.push({ kind: 'told', time_us, role, stale, value: value !== null && isUsable(quality) ? value : Number.NaN });
+    events.push({
+      kind: 'told',
+      time_us,
+      role,
+      stale,
+      value: value !== null && isUsable(quality) ? value : Number.NaN,
+    });
   }
   events.push(...(await readSilences(connection, all, fromUs, toUs, limitUs)));
   if (staleTimes.length > 0) events.push(...(await readLastHeard(connection, all, staleTimes)));
@@ -48,7 +57,12 @@ export async function readStateEvents(
  * What was last told by each signal before `startUs`, and when the machine was last heard before it: the memory with
  * which a range begins. It may lie long before.
  */
-export async function readPrime(connection: Connection, plant: Plant, machine: number, startUs: number): Promise<StateEvent[]> {
+export async function readPrime(
+  connection: Connection,
+  plant: Plant,
+  machine: number,
+  startUs: number,
+): Promise<StateEvent[]> {
   const slots = plant.machines[machine]?.slots ?? [];
   const rows = await connection.prepared<{ signal_id: number; time_us: number; value: number | null; quality: number }>(
     'analytics read prime',
@@ -58,7 +72,11 @@ export async function readPrime(connection: Connection, plant: Plant, machine: n
                            where signal_id = s.signal_id and time < to_timestamp($3::float8 / 1e6)
                              and (s.is_state or (quality in (64, 192) and value is not null))
                            order by time desc limit 1) r`,
-    [slots.map((slot) => plant.signals[slot]?.signal_id), slots.map((slot) => plant.signals[slot]?.role === Role.state), startUs],
+    [
+      slots.map((slot) => plant.signals[slot]?.signal_id),
+      slots.map((slot) => plant.signals[slot]?.role === Role.state),
+      startUs,
+    ],
   );
   const events: StateEvent[] = [];
   let heardUs: number | null = null;
@@ -67,7 +85,13 @@ export async function readPrime(connection: Connection, plant: Plant, machine: n
     if (!stale) heardUs = Math.max(heardUs ?? time_us, time_us);
     const role = plant.signals[plant.slot_of[signal_id] ?? -1]?.role;
     if (!isTold(role)) continue;
-    events.push({ kind: 'told', time_us, role, stale, value: value !== null && isUsable(quality) ? value : Number.NaN });
+    events.push({
+      kind: 'told',
+      time_us,
+      role,
+      stale,
+      value: value !== null && isUsable(quality) ? value : Number.NaN,
+    });
   }
   if (heardUs !== null) events.push({ kind: 'heard', time_us: heardUs, before_us: heardUs });
   return events;
@@ -102,7 +126,11 @@ async function readSilences(
 }
 
 /** For each moment at which a source was found dead: the last reading of the machine before it. */
-async function readLastHeard(connection: Connection, signals: Signals, times: readonly number[]): Promise<StateEvent[]> {
+async function readLastHeard(
+  connection: Connection,
+  signals: Signals,
+  times: readonly number[],
+): Promise<StateEvent[]> {
   return connection.prepared<StateEvent & { kind: 'heard' }>(
     'analytics read last heard',
     `select 'heard' as kind, (extract(epoch from heard.time) * 1e6)::float8 as time_us,

@@ -63,7 +63,12 @@ async function findStart(connection: Connection, machineId: number, timeUs: numb
 }
 
 /** The first moment after `timeUs` by which state, mode and fault have each been told anew and anything was heard; null: not yet. */
-async function findNextTold(connection: Connection, live: Live, machine: number, timeUs: number): Promise<number | null> {
+async function findNextTold(
+  connection: Connection,
+  live: Live,
+  machine: number,
+  timeUs: number,
+): Promise<number | null> {
   const { plant, last_us: lastUs } = live;
   const slots = (plant.machines[machine]?.slots ?? []).filter((slot) => {
     const role = plant.signals[slot]?.role;
@@ -92,4 +97,3 @@ async function findBorder(connection: Connection, machineId: number, timeUs: num
   );
   return rows.length < 2 ? null : (rows[1]?.ended_us ?? null);
 }
-

@@ -1,0 +1,239 @@
+import type { Connection, Database } from '../../core/database.ts';
+import { alarmSeverity } from '../alarms/priority.ts';
+import type { AlarmChange } from '../feed/outcome.ts';
+import { type MachineAlarm, readAlarms, readSensors, readTrend, type Sensor } from './read-symptoms.ts';
+import { diagnose, type Diagnosis, explains, isFailureMode } from './signatures.ts';
+
+/** The rule's name and version, frozen into the evidence. */
+export const diagnosisRule = 'signatures/1';
+
+interface OpenFault {
+  fault_id: number;
+  failure_mode: string;
+  alarm_ids: number[];
+  severity: number;
+}
+
+/** Alarms in these ISA-18.2 states are watched on, but nobody wants work to come of them. */
+const setAside = new Set(['shelved', 'suppressed', 'out_of_service']);
+/** A sensor this far off is part of the picture. */
+const abnormal = 4;
+
+/**
+ * Looks at one machine: joins its active alarms to the open fault that explains them, opens a fault for those that none
+ * explains, names an `unknown` one when it has become clear, and ends faults whose alarms have returned and whose
+ * sensors are back to normal. Answers the ids of the faults that changed. Running it again changes nothing more.
+ */
+export async function diagnoseMachine(database: Database, machineId: number): Promise<number[]> {
+  return database.withTransaction(async (connection) => {
+    await connection.query("select pg_advisory_xact_lock(hashtext('analytics diagnosis'), $1)", [machineId]);
+    const [machine] = await connection.query<{ organization_id: number }>(
+      'select organization_id from machine where machine_id = $1',
+      [machineId],
+    );
+    if (machine === undefined) return [];
+    const alarms = await readAlarms(connection, machineId);
+    const sensors = await readSensors(connection, machineId, alarms);
+    let faults = await readOpenFaults(connection, machineId);
+    const changed = new Set<number>();
+
+    for (const alarm of alarms) {
+      if (
+        alarm.returned_at !== null ||
+        setAside.has(alarm.state) ||
+        faults.some((fault) => fault.alarm_ids.includes(alarm.alarm_id))
+      )
+        continue;
+      const known = faults.find((fault) => belongsTo(alarm, fault, sensors));
+      if (known !== undefined) {
+        await extendFault(connection, known, alarm);
+        changed.add(known.fault_id);
+      }
+    }
+    const free = alarms.filter(
+      (alarm) =>
+        alarm.returned_at === null &&
+        !setAside.has(alarm.state) &&
+        !faults.some((fault) => fault.alarm_ids.includes(alarm.alarm_id)),
+    );
+    if (free.length > 0) {
+      const fault = await openFault(connection, machine.organization_id, machineId, free, alarms, sensors);
+      changed.add(fault.fault_id);
+    }
+    faults = await readOpenFaults(connection, machineId);
+    for (const fault of faults) {
+      if (fault.failure_mode === 'unknown' && (await nameFault(connection, fault, faults, alarms, sensors)))
+        changed.add(fault.fault_id);
+      if (await endFault(connection, fault, alarms, sensors)) changed.add(fault.fault_id);
+    }
+    return [...changed];
+  });
+}
+
+/** Machines that a sweep should look at: with an active alarm in no open fault, or with an open fault. */
+export async function machinesToDiagnose(connection: Connection): Promise<number[]> {
+  const rows = await connection.query<{ machine_id: number }>(
+    `select machine_id from alarm a
+      where returned_at is null and state not in ('shelved', 'suppressed', 'out_of_service')
+        and not exists (select 1 from fault f where f.machine_id = a.machine_id and f.ended_at is null and a.alarm_id = any(f.alarm_ids))
+     union select machine_id from fault where ended_at is null`,
+  );
+  return rows.map((row) => row.machine_id);
+}
+
+async function readOpenFaults(connection: Connection, machineId: number): Promise<OpenFault[]> {
+  return connection.query<OpenFault>(
+    `select fault_id, failure_mode, array(select x::float8 from unnest(alarm_ids) x) as alarm_ids, severity
+       from fault where machine_id = $1 and ended_at is null order by started_at, fault_id`,
+    [machineId],
+  );
+}
+
+/**
+ * A fused anomaly, and the controller's own fault code, are consequences of a failure that has been diagnosed already; a
+ * limit alarm is one when the failure's signature has it. Repeated codes of one kind belong together.
+ */
+function belongsTo(alarm: MachineAlarm, fault: OpenFault, sensors: readonly Sensor[]): boolean {
+  if (alarm.kind === 'fault_code')
+    return isFailureMode(fault.failure_mode) || fault.failure_mode === `plc_${alarm.value}`;
+  if (alarm.kind === 'anomaly') return isFailureMode(fault.failure_mode) || fault.failure_mode === 'unknown';
+  const deviation = sensors.find((sensor) => sensor.signal_id === alarm.signal_id)?.deviation ?? 0;
+  return explains(fault.failure_mode, alarm.quantity ?? '', deviation);
+}
+
+async function extendFault(connection: Connection, fault: OpenFault, alarm: MachineAlarm): Promise<void> {
+  fault.alarm_ids.push(alarm.alarm_id);
+  await connection.query(
+    'update fault set alarm_ids = alarm_ids || $2::int8, severity = least(severity, $3) where fault_id = $1',
+    [fault.fault_id, alarm.alarm_id, severityOf([alarm])],
+  );
+}
+
+async function openFault(
+  connection: Connection,
+  organizationId: number,
+  machineId: number,
+  free: readonly MachineAlarm[],
+  alarms: readonly MachineAlarm[],
+  sensors: readonly Sensor[],
+): Promise<{ fault_id: number }> {
+  const diagnosis = diagnose(sensors);
+  const code = free.find((alarm) => alarm.kind === 'fault_code');
+  // A controller knows its own fault best, unless the sensors say clearly what led to it.
+  const mode =
+    diagnosis.failure_mode === 'unknown' && code !== undefined ? `plc_${code.value}` : diagnosis.failure_mode;
+  const confidence = mode.startsWith('plc_') ? 0.9 : diagnosis.confidence;
+  const startedMs = Math.min(...free.map((alarm) => alarm.raised_ms));
+  const evidence = await evidenceOf(connection, diagnosis, alarms, sensors);
+  const [fault] = await connection.query<{ fault_id: number }>(
+    `insert into fault as f (organization_id, machine_id, failure_mode, started_at, confidence, severity, alarm_ids, evidence)
+     values ($1, $2, $3, to_timestamp($4::float8 / 1000), $5, $6, $7::int8[], $8)
+     on conflict (machine_id, failure_mode) where ended_at is null do update
+        set alarm_ids = array(select distinct unnest(f.alarm_ids || excluded.alarm_ids) order by 1),
+            severity = least(f.severity, excluded.severity), confidence = greatest(f.confidence, excluded.confidence)
+     returning fault_id`,
+    [
+      organizationId,
+      machineId,
+      mode,
+      startedMs,
+      confidence,
+      severityOf(free),
+      free.map((alarm) => alarm.alarm_id),
+      JSON.stringify(evidence),
+    ],
+  );
+  if (fault === undefined) throw new Error(`The fault ${mode} of machine ${machineId} was neither inserted nor found.`);
+  return fault;
+}
+
+/** An unknown fault that has become clear gets its name, unless the machine has an open fault of that name already. */
+async function nameFault(
+  connection: Connection,
+  fault: OpenFault,
+  faults: readonly OpenFault[],
+  alarms: readonly MachineAlarm[],
+  sensors: readonly Sensor[],
+): Promise<boolean> {
+  const diagnosis = diagnose(sensors);
+  if (diagnosis.failure_mode === 'unknown' || faults.some((other) => other.failure_mode === diagnosis.failure_mode))
+    return false;
+  const evidence = await evidenceOf(connection, diagnosis, alarms, sensors);
+  await connection.query('update fault set failure_mode = $2, confidence = $3, evidence = $4 where fault_id = $1', [
+    fault.fault_id,
+    diagnosis.failure_mode,
+    diagnosis.confidence,
+    JSON.stringify(evidence),
+  ]);
+  fault.failure_mode = diagnosis.failure_mode;
+  return true;
+}
+
+async function endFault(
+  connection: Connection,
+  fault: OpenFault,
+  alarms: readonly MachineAlarm[],
+  sensors: readonly Sensor[],
+): Promise<boolean> {
+  const own = alarms.filter((alarm) => fault.alarm_ids.includes(alarm.alarm_id));
+  if (own.some((alarm) => alarm.returned_ms === null)) return false;
+  const lingering = sensors.some(
+    (sensor) =>
+      Math.abs(sensor.deviation) >= abnormal &&
+      sensor.since_ms !== null &&
+      explains(fault.failure_mode, sensor.quantity, sensor.deviation),
+  );
+  if (lingering) return false;
+  const endedMs = Math.max(0, ...own.map((alarm) => alarm.returned_ms ?? 0));
+  const ended = await connection.execute(
+    `update fault set ended_at = greatest(to_timestamp($2::float8 / 1000), started_at) where fault_id = $1 and ended_at is null`,
+    [fault.fault_id, endedMs],
+  );
+  return ended > 0;
+}
+
+async function evidenceOf(
+  connection: Connection,
+  diagnosis: Diagnosis,
+  alarms: readonly MachineAlarm[],
+  sensors: readonly Sensor[],
+): Promise<Record<string, unknown>> {
+  const telling = sensors.filter((sensor) => Math.abs(sensor.deviation) >= abnormal);
+  const shown = (telling.length > 0 ? telling : sensors).slice(0, 8);
+  const untilMs = Math.max(...alarms.map((alarm) => alarm.raised_ms)) + 5 * 60_000;
+  return {
+    rule: diagnosisRule,
+    scores: diagnosis.scores,
+    symptoms: sensors.map(
+      ({ signal_id, signal, quantity, unit, score, value, expected_value, deviation, since_ms }) => ({
+        signal_id,
+        signal,
+        quantity,
+        unit,
+        score,
+        value,
+        expected_value,
+        deviation,
+        since_ms,
+      }),
+    ),
+    alarms: alarms.map(({ alarm_id, kind, signal, message, raised_at, value, limit_value }) => ({
+      alarm_id,
+      kind,
+      signal,
+      message,
+      raised_at,
+      value,
+      limit_value,
+    })),
+    trend: await readTrend(
+      connection,
+      shown.map((sensor) => sensor.signal_id),
+      untilMs,
+    ),
+  };
+}
+
+function severityOf(alarms: readonly MachineAlarm[]): number {
+  return Math.min(4, ...alarms.map((alarm) => alarmSeverity(alarm.kind as AlarmChange['kind']) ?? 4));
+}

@@ -1,0 +1,61 @@
+import type { Database } from '../../core/database.ts';
+
+const hourMs = 3_600_000;
+
+/**
+ * Compares every rollup bucket that touches [fromMs, toMs) with what recomputation gives, an hour at a time, repairs what
+ * differs, and raises an alarm (kind rollup) on each machine concerned, returned at once because it has been repaired.
+ * Answers how many buckets differed. A difference means a bug somewhere; on TimescaleDB it has been seen upstream.
+ */
+export async function reconcileRollups(database: Database, fromMs: number, toMs: number): Promise<number> {
+  let differing = 0;
+  for (let at = fromMs; at < toMs; at += hourMs) {
+    const range = [at, Math.min(at + hourMs, toMs) - 1];
+    const machines = await database.query<{ organization_id: number; machine_id: number; buckets: number }>(
+      `select s.organization_id, s.machine_id, count(*) as buckets
+         from rollup_difference(to_timestamp($1::float8 / 1000), to_timestamp($2::float8 / 1000)) d
+         join signal s using (signal_id) group by 1, 2`,
+      range,
+    );
+    if (machines.length === 0) continue;
+    await database.query(
+      'call repair_rollups(to_timestamp($1::float8 / 1000), to_timestamp($2::float8 / 1000))',
+      range,
+    );
+    await database.query(
+      `insert into alarm (organization_id, machine_id, kind, priority, state, raised_at, returned_at, value, message)
+       select organization_id, machine_id, 'rollup', 3, 'returned_unacknowledged', to_timestamp($1::float8 / 1000), now(), buckets,
+              buckets || ' rollup buckets of this hour differed from the readings and were computed again.'
+         from unnest($2::int[], $3::int[], $4::int[]) as m(organization_id, machine_id, buckets)
+       on conflict do nothing`,
+      [
+        at,
+        machines.map((row) => row.organization_id),
+        machines.map((row) => row.machine_id),
+        machines.map((row) => row.buckets),
+      ],
+    );
+    differing += machines.reduce((sum, row) => sum + row.buckets, 0);
+  }
+  return differing;
+}
+
+/**
+ * The day (UTC date) whose nightly work is due and not done, or null: yesterday, from 02:00 UTC on. The done mark is kept
+ * beside the other memories, so that a restart does not repeat half an hour of comparing.
+ */
+export async function dueNight(database: Database, nowMs: number): Promise<string | null> {
+  const yesterday = new Date(nowMs - 26 * hourMs).toISOString().slice(0, 10);
+  const [row] = await database.query<{ memory: Buffer }>(
+    `select memory from analytics_memory where follower = 'rollups' and part = 'night'`,
+  );
+  return row !== undefined && row.memory.toString() >= yesterday ? null : yesterday;
+}
+
+export async function markNight(database: Database, date: string): Promise<void> {
+  await database.query(
+    `insert into analytics_memory (follower, part, memory) values ('rollups', 'night', $1)
+     on conflict (follower, part) do update set memory = excluded.memory`,
+    [Buffer.from(date)],
+  );
+}

@@ -1,0 +1,41 @@
+import type { Database } from '../../core/database.ts';
+
+const minuteMs = 60_000;
+/**
+ * A minute is refreshed again until it is this old. The store calls a reading late (and notes its range) only when it is
+ * more than two minutes old; what comes before that must still find its minute being built.
+ */
+export const openMinutes = 4;
+const pieceMs = 3_600_000;
+
+/**
+ * Brings the rollups up to date to the last full minute. `fromMs` is where the last call ended (its answer), or undefined
+ * at start: then from the newest bucket there is, or from the oldest batch in the feed. Answers the minute it ended at.
+ */
+export async function refreshRecent(database: Database, nowMs: number, fromMs: number | undefined): Promise<number> {
+  const toMs = Math.floor(nowMs / minuteMs) * minuteMs;
+  if (fromMs !== undefined && fromMs >= toMs) return fromMs;
+  const sinceMs = (fromMs ?? (await findStart(database, toMs))) - openMinutes * minuteMs;
+  for (let at = sinceMs; at < toMs; at += pieceMs) {
+    // The procedure takes every bucket that touches the range, its end included.
+    await refresh(database, at, Math.min(at + pieceMs, toMs) - 1);
+  }
+  return toMs;
+}
+
+/** Rollup buckets that touch [fromMs, toMs] are refreshed; the procedure itself lets only one refresh run at a time. */
+export async function refresh(database: Database, fromMs: number, toMs: number): Promise<void> {
+  await database.query('call refresh_rollups(to_timestamp($1::float8 / 1000), to_timestamp($2::float8 / 1000))', [
+    fromMs,
+    toMs,
+  ]);
+}
+
+async function findStart(database: Database, toMs: number): Promise<number> {
+  const [row] = await database.query<{ from_ms: number | null }>(
+    `select (extract(epoch from coalesce((select max(bucket) from reading_1m where bucket <= to_timestamp($1::float8 / 1000)),
+                                         (select min(stored_at) from reading_batch))) * 1000)::float8 as from_ms`,
+    [toMs],
+  );
+  return Math.min(toMs, Math.floor((row?.from_ms ?? toMs) / minuteMs) * minuteMs);
+}
