@@ -1,4 +1,5 @@
 import { receiveMqtt } from './mqtt/receive-mqtt.ts';
+import { receiveOpcua } from './opcua/receive-opcua.ts';
 import type { Receiver, ReceiverContext } from './receiver.ts';
 import { receiveSparkplug } from './sparkplug/receive-sparkplug.ts';
 
@@ -6,5 +7,6 @@ import { receiveSparkplug } from './sparkplug/receive-sparkplug.ts';
 export function startReceivers(context: ReceiverContext): Receiver[] {
   const receivers: Receiver[] = [];
   if (context.settings.MQTT_URL !== undefined) receivers.push(receiveMqtt(context), receiveSparkplug(context));
+  if (context.settings.OPCUA_URLS !== undefined) receivers.push(receiveOpcua(context));
   return receivers;
 }

@@ -25,12 +25,6 @@ export function resolveAddress(address: string, namespaces: readonly string[]): 
   return makeNodeId(parsed.kind, parsed.identifier, index) ?? `The identifier of "${address}" cannot be read.`;
 }
 
-/** True when the address names its namespace by URI, and this server has no such namespace. */
-export function isForeign(address: string, namespaces: readonly string[]): boolean {
-  const uri = parseAddress(address)?.uri ?? null;
-  return uri !== null && !namespaces.includes(uri);
-}
-
 function parseAddress(address: string): NodeAddress | undefined {
   const match = /^(?:nsu=([^;]*);|ns=(\d{1,5});)?([isgb])=([^]*)$/.exec(address);
   if (match === null) return undefined;
