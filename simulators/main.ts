@@ -1,3 +1,4 @@
+import './small-heap.ts';
 import { parseArgs } from 'node:util';
 import { createLog } from '../core/log.ts';
 import type { Plant } from '../core/plant/plant-document.ts';

@@ -131,7 +131,7 @@ export function openEdgeNode({ url, group, edge, devices, clock, birthDeath, log
     });
   });
   client.on('close', () => {
-    if (born) log.warn({ source }, 'the broker is away');
+    if (born && !client.disconnecting) log.warn({ source }, 'the broker is away');
     born = false;
   });
   // Before each reconnect: the new connection's will carries the next bdSeq.

@@ -85,7 +85,7 @@ function openGateway(url: string, source: string, form: JsonForm, log: Log): Gat
     buffer.pump();
   });
   client.on('close', () => {
-    if (wasConnected) log.warn({ source }, 'the broker is away');
+    if (wasConnected && !client.disconnecting) log.warn({ source }, 'the broker is away');
     wasConnected = false;
   });
   client.on('error', (error) => log.debug({ error, source }, 'connection failed'));
