@@ -175,6 +175,12 @@ describe.each(testEngines())('on %s', (engine: Engine) => {
     }, engine));
 });
 
+const withTimescale = testEngines().includes('timescale');
+const reason = withTimescale ? '' : ' (skipped: TIMESCALE_TEST_URL is not set)';
+test.skipIf(!withTimescale)(`every suite that names an engine ran on TimescaleDB too${reason}`, () => {
+  expect(testEngines()).toEqual(['postgres', 'timescale']);
+});
+
 test('STORAGE=timescale on a server without TimescaleDB is refused; auto takes PostgreSQL', () =>
   withDatabase(
     async (database) => {

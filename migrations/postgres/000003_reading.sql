@@ -48,9 +48,10 @@ begin
   for day in select d::date from generate_series(first_day, last_day, interval '1 day') d loop
     partition := 'reading_' || to_char(day, 'YYYY_MM_DD');
     continue when to_regclass('public.' || partition) is not null;
-    -- Two stores may meet a new day at once; the second waits here and then finds the partition.
+    -- Two stores may meet a new day at once; the second waits here and then finds the partition. It looks into the table
+    -- of tables, because to_regclass still remembers that there was none.
     perform pg_advisory_xact_lock(hashtext('reading partitions'));
-    continue when to_regclass('public.' || partition) is not null;
+    continue when exists (select from pg_class where relnamespace = 'public'::regnamespace and relname = partition);
     execute format('create table public.%I (like public.reading including defaults including storage)', partition);
     execute format('alter table public.reading attach partition public.%I for values from (%L) to (%L)',
                    partition, day::text || ' 00:00+00', (day + 1)::text || ' 00:00+00');
