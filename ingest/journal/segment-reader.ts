@@ -20,7 +20,7 @@ export interface SegmentReader {
 
 const windowBytes = 1 << 20;
 
-/** Reads a segment from its beginning. `onDamage` hears of every region that is no record and is followed by one. */
+/** Reads a segment from its beginning and closes the file in the end, also when this throws. `onDamage` hears of every region that is no record and is followed by one. */
 export async function openSegmentReader(
   file: JournalFile,
   path: string,
@@ -32,9 +32,14 @@ export async function openSegmentReader(
   let filled = 0;
   let position = segmentHeaderBytes;
   const header = Buffer.alloc(segmentHeaderBytes);
-  const headerRead = await file.read(header, 0);
-  if (!checkSegmentHeader(header.subarray(0, headerRead), path) && headerRead > 0) {
-    onDamage({ from: 0, to: headerRead });
+  try {
+    const headerRead = await file.read(header, 0);
+    if (!checkSegmentHeader(header.subarray(0, headerRead), path) && headerRead > 0) {
+      onDamage({ from: 0, to: headerRead });
+    }
+  } catch (error) {
+    await file.close();
+    throw error;
   }
 
   /** Makes the file's bytes [from, to) available as far as they exist before `end`; answers how far they do. */

@@ -1,0 +1,255 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { silentLog } from '../../core/log.ts';
+import { frameBytes, segmentHeaderBytes } from './frame.ts';
+import { diskFiles, type JournalFiles } from './journal-files.ts';
+import { openJournal, type Journal, type JournalOptions } from './journal.ts';
+
+let directory = '';
+const open: Journal[] = [];
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'millrace-journal-'));
+});
+afterEach(async () => {
+  for (const journal of open.splice(0)) await journal.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function openHere(changes: Partial<JournalOptions> = {}): Promise<Journal> {
+  const journal = await openJournal({
+    directory,
+    gatewayId: 1,
+    maxBytes: 100e6,
+    minFreeBytes: 0,
+    committed: 0,
+    files: diskFiles,
+    log: silentLog,
+    ...changes,
+  });
+  open.push(journal);
+  return journal;
+}
+
+async function closeIt(journal: Journal): Promise<void> {
+  open.splice(open.indexOf(journal), 1);
+  await journal.close();
+}
+
+function record(text: string): Buffer {
+  return Buffer.concat([Buffer.alloc(frameBytes), Buffer.from(text)]);
+}
+
+async function readAll(journal: Journal): Promise<{ sequence: number; text: string }[]> {
+  const all: { sequence: number; text: string }[] = [];
+  for (let frame = await journal.read(); frame !== undefined; frame = await journal.read()) {
+    all.push({ sequence: frame.sequence, text: frame.payload.toString() });
+  }
+  return all;
+}
+
+const segments = (): string[] => readdirSync(directory).sort();
+const onlySegment = (): string => join(directory, segments()[0] ?? '');
+
+test('records come back in order, while it is open and after it was opened again', async () => {
+  const journal = await openHere();
+  expect(await journal.append(record('one'), 1)).toBe(1);
+  expect(await journal.append(record('two'), 2)).toBe(2);
+  const both = [
+    { sequence: 1, text: 'one' },
+    { sequence: 2, text: 'two' },
+  ];
+  expect(await readAll(journal)).toEqual(both);
+  await journal.append(record('three'), 3);
+  expect(await readAll(journal)).toEqual([{ sequence: 3, text: 'three' }]);
+  expect(journal.state.readings).toBe(6);
+  await closeIt(journal);
+  const again = await openHere({ committed: 1 });
+  expect(again.state.readings).toBe(5);
+  expect(await readAll(again)).toEqual([both[1], { sequence: 3, text: 'three' }]);
+  expect(await again.append(record('four'), 1)).toBe(4);
+  await again.rewind();
+  expect((await readAll(again)).map(({ text }) => text)).toEqual(['two', 'three', 'four']);
+});
+
+test('new sequences begin behind what the database has committed, even when the folder is empty', async () => {
+  const journal = await openHere({ committed: 41 });
+  expect(await journal.append(record('next'), 1)).toBe(42);
+});
+
+test('a segment is removed once everything in it is committed', async () => {
+  const journal = await openHere({ maxBytes: 8 * 64 * 1024 });
+  for (let index = 0; index < 5; index++) await journal.append(record('x'.repeat(40_000)), 1);
+  expect(segments().length).toBe(3);
+  await readAll(journal);
+  await journal.advance(4, 4);
+  expect(segments().length).toBe(1);
+  expect(journal.state.readings).toBe(1);
+  await journal.advance(5, 1);
+  await closeIt(journal);
+  await openHere({ committed: 5 });
+  expect(segments()).toEqual([]);
+});
+
+test('a file cut at any byte keeps every whole record before the cut, and is written on behind it', async () => {
+  const journal = await openHere();
+  for (const text of ['alpha', 'beta', 'gamma']) await journal.append(record(text), 1);
+  await closeIt(journal);
+  const whole = readFileSync(onlySegment());
+  const ends = [5, 4, 5].reduce<number[]>(
+    (sums, bytes) => [...sums, (sums.at(-1) ?? segmentHeaderBytes) + frameBytes + bytes],
+    [],
+  );
+  for (let size = 0; size <= whole.length; size++) {
+    for (const name of segments()) rmSync(join(directory, name));
+    writeFileSync(join(directory, '0000000000000001.journal'), whole.subarray(0, size));
+    const cut = await openHere();
+    const expected = ['alpha', 'beta', 'gamma'].slice(0, ends.filter((end) => end <= size).length);
+    expect(
+      (await readAll(cut)).map(({ text }) => text),
+      `cut at byte ${size}`,
+    ).toEqual(expected);
+    expect(await cut.append(record('new'), 1)).toBe(expected.length + 1);
+    await closeIt(cut);
+    const again = await openHere();
+    expect(
+      (await readAll(again)).map(({ text }) => text),
+      `cut at byte ${size}, second start`,
+    ).toEqual([...expected, 'new']);
+    await closeIt(again);
+  }
+});
+
+test('a flipped bit anywhere costs at most the record that it hits, is reported, and never stops the start', async () => {
+  const journal = await openHere();
+  const texts = ['alpha', 'beta', 'gamma'];
+  for (const text of texts) await journal.append(record(text), 1);
+  await closeIt(journal);
+  const path = onlySegment();
+  const whole = readFileSync(path);
+  const damagedRecordAt = (byte: number): number => {
+    let end = segmentHeaderBytes;
+    if (byte < end) return -1;
+    return texts.findIndex((text) => (end += frameBytes + text.length) > byte);
+  };
+  for (let byte = 0; byte < whole.length; byte++) {
+    for (const bit of [0, 5]) {
+      for (const name of segments()) rmSync(join(directory, name));
+      const damaged = Buffer.from(whole);
+      damaged[byte] = (damaged[byte] ?? 0) ^ (1 << bit);
+      writeFileSync(path, damaged);
+      const opened = await openHere();
+      const hit = damagedRecordAt(byte);
+      const read = (await readAll(opened)).map(({ text }) => text);
+      expect(read, `byte ${byte}, bit ${bit}`).toEqual(texts.filter((_, index) => index !== hit));
+      // The last record of the file cannot be told from one that was never finished; that is logged as a torn tail.
+      if (hit !== texts.length - 1) expect(opened.state.damaged, `byte ${byte}, bit ${bit}`).toBe(1);
+      await closeIt(opened);
+    }
+  }
+});
+
+test('a journal of a newer version is neither read nor removed, and the start says what to do', async () => {
+  const journal = await openHere();
+  await journal.append(record('from tomorrow'), 1);
+  await closeIt(journal);
+  const bytes = readFileSync(onlySegment());
+  const header = Buffer.from(bytes.subarray(0, segmentHeaderBytes));
+  header.writeUInt16LE(2, 8);
+  const { crc32 } = await import('node:zlib');
+  header.writeUInt32LE(crc32(header.subarray(0, 12)), 12);
+  writeFileSync(onlySegment(), Buffer.concat([header, bytes.subarray(segmentHeaderBytes)]));
+  await expect(openHere()).rejects.toThrow('has version 2, and this Millrace reads up to 1');
+  expect(segments().length).toBe(1);
+});
+
+describe('a disk that fails', () => {
+  /** The disk, but the operations whose numbers `fails` names end with ENOSPC; `count` says how many there were. */
+  function failing(fails: (operation: number) => boolean): JournalFiles & { count(): number } {
+    let operation = 0;
+    async function maybe<Result>(work: () => Promise<Result>): Promise<Result> {
+      if (fails(++operation)) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+      return work();
+    }
+    return {
+      ...diskFiles,
+      count: () => operation,
+      syncDirectory: (path) => maybe(() => diskFiles.syncDirectory(path)),
+      async open(path, how) {
+        const file = how === 'create' ? await maybe(() => diskFiles.open(path, how)) : await diskFiles.open(path, how);
+        return {
+          ...file,
+          // Half of the bytes reach the disk before it fails: the worst it can do.
+          write: async (bytes, position) => {
+            await file.write(bytes.subarray(0, bytes.length >>> 1), position);
+            await maybe(() => file.write(bytes, position));
+          },
+          sync: () => maybe(() => file.sync()),
+        };
+      },
+    };
+  }
+
+  test('for every N: when the Nth operation fails once, everything appended is there once and in order', async () => {
+    const texts = ['one', 'two', 'three'];
+    for (let nth = 1; ; nth++) {
+      rmSync(directory, { recursive: true, force: true });
+      const files = failing((operation) => operation === nth);
+      const journal = await openHere({ files });
+      for (const [index, text] of texts.entries()) expect(await journal.append(record(text), 1)).toBe(index + 1);
+      expect(journal.state.failure).toBeNull();
+      expect(
+        (await readAll(journal)).map(({ text }) => text),
+        `operation ${nth}`,
+      ).toEqual(texts);
+      await closeIt(journal);
+      const again = await openHere();
+      expect(
+        (await readAll(again)).map(({ text }) => text),
+        `operation ${nth}, second start`,
+      ).toEqual(texts);
+      await closeIt(again);
+      if (files.count() < nth) break;
+    }
+  });
+
+  test('while it fails nothing is appended and the state says why; afterwards it goes on without a restart', async () => {
+    let broken = true;
+    const journal = await openHere({ files: failing(() => broken) });
+    const appended = journal.append(record('patient'), 1);
+    await expect.poll(() => journal.state.failure).toContain('ENOSPC');
+    expect(journal.state.readings).toBe(0);
+    broken = false;
+    expect(await appended).toBe(1);
+    expect(journal.state.failure).toBeNull();
+    expect((await readAll(journal)).map(({ text }) => text)).toEqual(['patient']);
+  });
+
+  test('closing gives up what could never be written', async () => {
+    const journal = await openHere({ files: failing(() => true) });
+    const appended = expect(journal.append(record('lost'), 1)).rejects.toThrow(
+      'closed before the record could be written',
+    );
+    await expect.poll(() => journal.state.failure).toContain('ENOSPC');
+    await closeIt(journal);
+    await appended;
+  });
+});
+
+test('it is full above its size or below the free space, and dropping the oldest hands over what is lost', async () => {
+  const journal = await openHere({ maxBytes: 8 * 64 * 1024 });
+  for (let index = 0; index < 14; index++) await journal.append(record(String(index).padEnd(40_000)), 1);
+  expect(await journal.isFull()).toBe(true);
+  await journal.read();
+  const dropped: number[] = [];
+  expect(await journal.dropOldest((frame) => dropped.push(frame.sequence))).toBe(true);
+  // The first segment is being read and stays; each holds two records.
+  expect(dropped).toEqual([3, 4]);
+  expect(journal.state.readings).toBe(12);
+  expect((await readAll(journal)).map(({ sequence }) => sequence)).toEqual([2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+  await closeIt(journal);
+  const small = await openHere({ minFreeBytes: Number.MAX_SAFE_INTEGER });
+  expect(await small.isFull()).toBe(true);
+});
