@@ -31,7 +31,7 @@ export interface AppOptions {
   log: Log;
   clock?: Clock;
   /** Pace and limits of the live stream; the defaults are for production. */
-  live?: Pick<LiveOptions, 'maxClients' | 'tickMs' | 'heartbeatMs' | 'slowMs'>;
+  live?: Pick<LiveOptions, 'maxClients' | 'tickMs' | 'heartbeatMs' | 'slowMs' | 'sessionsMs'>;
   /** Where the built page lies. */
   pageFolder?: string;
 }

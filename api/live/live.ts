@@ -33,6 +33,8 @@ export interface LiveOptions {
   heartbeatMs?: number;
   /** A client whose socket stays full for this long is cut off. */
   slowMs?: number;
+  /** How often it is asked whether the sessions of open streams are still good. */
+  sessionsMs?: number;
 }
 
 interface Organization {
@@ -43,7 +45,6 @@ interface Organization {
 const statesEveryMs = 1000;
 const oeeEveryMs = 5000;
 const countsEveryMs = 60_000;
-const sessionsEveryMs = 60_000;
 
 /**
  * Everything behind `/api/v1/stream`: follows the feed and what changes beside it, and sends each scope's clients the
@@ -51,7 +52,16 @@ const sessionsEveryMs = 60_000;
  * does nothing while nobody listens.
  */
 export function createLive(options: LiveOptions): Live {
-  const { database, log, clock, maxClients = 500, tickMs = 500, heartbeatMs = 10_000, slowMs = 30_000 } = options;
+  const {
+    database,
+    log,
+    clock,
+    maxClients = 500,
+    tickMs = 500,
+    heartbeatMs = 10_000,
+    slowMs = 30_000,
+    sessionsMs = 60_000,
+  } = options;
   const closing = new AbortController();
   const writer = createEventWriter(clock());
   const feed = createFeedFollower();
@@ -168,7 +178,7 @@ export function createLive(options: LiveOptions): Live {
       counts: isDue('counts', countsEveryMs),
     };
     for (const [id, organization] of organizations) await tickOrganization(id, organization, due, changedRows);
-    if (isDue('sessions', sessionsEveryMs)) await endLostSessions();
+    if (isDue('sessions', sessionsMs)) await endLostSessions();
   }
 
   async function tickOrganization(

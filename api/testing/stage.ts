@@ -34,6 +34,12 @@ export interface Stage {
   ask(options: InjectOptions): Promise<Answer>;
 }
 
+const opened: App[] = [];
+// Registered when a test file imports this module: hooks that are registered inside another hook never run.
+afterAll(async () => {
+  for (const app of opened.splice(0)) await app.close();
+});
+
 const roles: readonly Role[] = [
   'administrator',
   'engineer',
@@ -73,7 +79,7 @@ export async function createStage(
     clock: options.clock ?? now,
     ...(options.live !== undefined && { live: options.live }),
   });
-  afterAll(() => app.close());
+  opened.push(app);
 
   async function ask(request: InjectOptions): Promise<Answer> {
     const response = await app.inject(request);
