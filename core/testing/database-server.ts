@@ -45,9 +45,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const folder = mkdtempSync(join(tmpdir(), 'millrace-test-'));
   const server = await startEmbeddedPostgres({ dataDir: join(folder, 'postgres'), fast: true });
   const servers = [await prepareTemplate('postgres', server.url)];
-  // The tests' one own setting; the product does not know it, so it is not in core/settings.ts.
-  const timescaleUrl = process.env['TIMESCALE_TEST_URL'];
-  if (timescaleUrl !== undefined && timescaleUrl !== '') servers.push(await prepareTemplate('timescale', timescaleUrl));
+  const timescaleUrl = timescaleTestUrl();
+  if (timescaleUrl !== undefined) servers.push(await prepareTemplate('timescale', timescaleUrl));
   project.provide('testServers', servers);
   return async () => {
     const kept = await keptDatabases(server.url);
@@ -112,6 +111,12 @@ async function keptDatabases(url: string): Promise<string[]> {
   } finally {
     await database.close();
   }
+}
+
+/** A TimescaleDB server for tests. The product does not know this setting, so it is not in core/settings.ts. */
+export function timescaleTestUrl(): string | undefined {
+  const url = process.env['TIMESCALE_TEST_URL'];
+  return url === '' ? undefined : url;
 }
 
 /** `url` with another database name. */
