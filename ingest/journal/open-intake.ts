@@ -125,6 +125,7 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
 
   function countDropped(intake: SourceIntake): void {
     dropped += intake.received;
+    waitingReadings += intake.received;
     const kept = bySource.get(intake.source) ?? createSource(intake.source);
     bySource.set(intake.source, kept);
     kept.received += intake.received;
@@ -279,10 +280,12 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
       closed = true;
       clearInterval(lookout);
       // A disk that fails would hold this up for ever; what is not journaled was not acknowledged either.
-      const limit = pause(3000);
+      const waited = new AbortController();
+      const limit = pause(3000, waited.signal);
       await Promise.race([flushing, limit]);
       startFlush();
       await Promise.race([flushing, limit]);
+      waited.abort();
     },
   };
 }

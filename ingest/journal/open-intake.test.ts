@@ -1,0 +1,220 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { silentLog } from '../../core/log.ts';
+import { Quality } from '../../core/reading.ts';
+import { waitUntil } from '../../core/testing/wait-until.ts';
+import type { Source } from '../receive/receiver.ts';
+import { addReading, addRejected } from '../resolve/add-reading.ts';
+import { diskFiles, type JournalFiles } from './journal-files.ts';
+import { openJournal, type Journal } from './journal.ts';
+import { openIntake, type JournalIntake } from './open-intake.ts';
+import { decodeEntry, type JournalEntry } from './record.ts';
+
+const line1: Source = { protocol: 'mqtt', name: 'a/b/line-01' };
+const line2: Source = { protocol: 'mqtt', name: 'a/b/line-02' };
+const nowMs = 1_772_352_930_000;
+const signal = {
+  signal_id: 7,
+  machine_id: 1,
+  kind: 'measurement',
+  quantity: 'x',
+  expected_interval_seconds: 1,
+} as const;
+
+let directory = '';
+let journal: Journal;
+let intake: JournalIntake;
+let syncs = 0;
+let broken = false;
+
+const files: JournalFiles = {
+  ...diskFiles,
+  async open(path, how) {
+    const file = await diskFiles.open(path, how);
+    return {
+      ...file,
+      async sync() {
+        if (broken) throw Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+        syncs++;
+        await file.sync();
+      },
+    };
+  },
+};
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'millrace-intake-'));
+  broken = false;
+  syncs = 0;
+});
+afterEach(async () => {
+  broken = false;
+  await intake.close();
+  await journal.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function start(whenFull: 'stop' | 'drop-oldest' | 'drop-newest' = 'stop', maxBytes = 1e9): Promise<void> {
+  journal = await openJournal({
+    directory,
+    gatewayId: 1,
+    maxBytes,
+    minFreeBytes: 0,
+    committed: 0,
+    files,
+    log: silentLog,
+  });
+  intake = openIntake({
+    journal,
+    clock: () => nowMs,
+    log: silentLog,
+    whenFull,
+    farFutureHours: 24,
+    onRecord: () => undefined,
+  });
+}
+
+function send(source: Source, rows: number, onDurable?: (token: number) => void, token?: number): void {
+  const into = intake.open(source);
+  for (let row = 0; row < rows; row++)
+    addReading(into, 'x', signal, nowMs * 1000 + row, row, Quality.good, nowMs * 1000);
+  intake.handOver(onDurable, token);
+}
+
+async function readEntries(): Promise<JournalEntry[]> {
+  const entries: JournalEntry[] = [];
+  for (let frame = await journal.read(); frame !== undefined; frame = await journal.read())
+    entries.push(decodeEntry(frame.payload));
+  return entries;
+}
+
+/** Sums over all records: what was received, what of it is in the record, what was dropped. */
+async function books(): Promise<{ received: number; kept: number; dropped: number }> {
+  const sums = { received: 0, kept: 0, dropped: 0 };
+  for (const entry of await readEntries()) {
+    if (entry.kind !== 'intake') continue;
+    for (const source of entry.sources) {
+      sums.received += source.received;
+      sums.kept += source.live.length + source.rejected.length;
+      sums.dropped += source.dropped;
+    }
+  }
+  return sums;
+}
+
+test('many messages of several sources share one record and one sync, and each is told once that it is durable', async () => {
+  await start();
+  const tokens: number[] = [];
+  for (let index = 0; index < 200; index++)
+    send(index % 2 === 0 ? line1 : line2, 3, (token) => tokens.push(token), index);
+  expect(tokens).toEqual([]);
+  await waitUntil('all are durable', () => tokens.length === 200);
+  expect(tokens).toEqual(Array.from({ length: 200 }, (_, index) => index));
+  // One for the new segment's header, one for the record.
+  expect(syncs).toBe(2);
+  const [entry] = await readEntries();
+  expect(entry).toMatchObject({
+    kind: 'intake',
+    received_at_ms: nowMs,
+    sources: [
+      { name: line1.name, received: 300 },
+      { name: line2.name, received: 300 },
+    ],
+  });
+});
+
+test('an order to back-fill comes behind everything that was handed over before it', async () => {
+  await start();
+  send(line1, 1);
+  intake.backfill('mqtt', 'a/b/line-01/m/x');
+  await waitUntil('both are journaled', () => journal.state.last_sequence === 2);
+  expect((await readEntries()).map(({ kind }) => kind)).toEqual(['intake', 'backfill']);
+});
+
+test('while the disk fails nothing is called durable and reading stops; when it works again all is there', async () => {
+  await start();
+  broken = true;
+  const tokens: number[] = [];
+  const full: boolean[] = [];
+  intake.onFull((is) => full.push(is));
+  send(line1, 5, (token) => tokens.push(token), 1);
+  await waitUntil('reading is stopped', () => intake.isFull);
+  send(line1, 5, (token) => tokens.push(token), 2);
+  expect(tokens).toEqual([]);
+  expect(journal.state.failure).toContain('EIO');
+  broken = false;
+  await waitUntil('both are durable', () => tokens.length === 2);
+  await waitUntil('reading goes on', () => !intake.isFull);
+  expect(full).toEqual([true, false]);
+  expect(await books()).toEqual({ received: 10, kept: 10, dropped: 0 });
+});
+
+test('a full journal stops reading and acknowledging until there is room again', async () => {
+  await start('stop', 512 * 1024);
+  const tokens: number[] = [];
+  for (let index = 0; index < 8; index++) {
+    send(line1, 4000, (token) => tokens.push(token), index);
+    if (index < 6) await waitUntil('it is durable', () => tokens.length === index + 1);
+  }
+  await waitUntil('reading is stopped', () => intake.isFull);
+  expect(tokens.length).toBeLessThan(8);
+  const waiting = intake.waiting;
+  expect(waiting).toBeGreaterThan(0);
+  await books();
+  await journal.advance(journal.state.last_sequence, journal.state.readings);
+  await waitUntil('all are durable', () => tokens.length === 8);
+  await waitUntil('reading goes on', () => !intake.isFull);
+});
+
+test('drop-newest acknowledges what comes, keeps only the counts, and says how many were dropped', async () => {
+  await start('drop-newest', 512 * 1024);
+  const tokens: number[] = [];
+  for (let index = 0; index < 10; index++) {
+    send(line1, 4000, (token) => tokens.push(token), index);
+    await waitUntil('it is durable', () => tokens.length === index + 1);
+  }
+  expect(intake.dropped).toBeGreaterThan(0);
+  expect(journal.state.bytes).toBeLessThan(700 * 1024);
+  expect(await books()).toEqual({ received: 40_000, kept: 40_000 - intake.dropped, dropped: intake.dropped });
+});
+
+test('drop-oldest makes room by whole segments and carries their counts into the next record', async () => {
+  await start('drop-oldest', 512 * 1024);
+  let durable = 0;
+  for (let index = 0; index < 30; index++) {
+    send(index % 2 === 0 ? line1 : line2, 4000, () => durable++);
+    await waitUntil('it is durable', () => durable === index + 1);
+  }
+  await waitUntil('the counts are journaled', () => intake.waiting === 0);
+  expect(intake.dropped).toBeGreaterThan(40_000);
+  expect(journal.state.bytes).toBeLessThan(700 * 1024);
+  expect(await books()).toEqual({ received: 120_000, kept: 120_000 - intake.dropped, dropped: intake.dropped });
+});
+
+test('beyond the memory limit a message without acknowledgement is counted as dropped, one with it is left to its sender', async () => {
+  await start();
+  broken = true;
+  let durable = 0;
+  send(line1, 500_000);
+  send(line1, 7);
+  send(line1, 3, () => durable++);
+  expect(intake.dropped).toBe(7);
+  broken = false;
+  await waitUntil('everything is journaled', () => journal.state.readings >= 500_007);
+  expect(durable).toBe(0);
+  expect(await books()).toEqual({ received: 500_007, kept: 500_000, dropped: 7 });
+});
+
+test('large rejected payloads count against the memory limit too', async () => {
+  await start();
+  broken = true;
+  const payload = Buffer.alloc(1024 * 1024);
+  for (let index = 0; index < 80; index++) {
+    addRejected(intake.open(line1), 'x', 'malformed_payload', 'Broken.', payload);
+    intake.handOver();
+  }
+  expect(intake.dropped).toBeGreaterThan(0);
+  expect(intake.dropped).toBeLessThan(30);
+});
