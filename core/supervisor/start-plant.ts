@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { pause } from '../clock.ts';
 import { openDatabase } from '../database.ts';
-import { freePort, startEmbeddedPostgres } from '../embedded/postgres.ts';
+import { startEmbeddedPostgres } from '../embedded/postgres.ts';
 import { createLog } from '../log.ts';
 import type { Settings } from '../settings.ts';
 import type { Shutdown } from '../shutdown.ts';
+import { stablePort } from './ports.ts';
 import { adminPassword, claimDataDir, requireFreePort, requireReachable } from './preflight.ts';
 import type { Report } from './report.ts';
 import { runToEnd, startRoom, type RoomProcess } from './room-process.ts';
@@ -53,7 +54,7 @@ export async function startPlant({ settings, root, report, shutdown }: Start): P
     return describeDatabase(url);
   });
   if (settings.MQTT_URL === undefined) {
-    environment['MQTT_URL'] = `mqtt://127.0.0.1:${await freePort()}`;
+    environment['MQTT_URL'] = `mqtt://127.0.0.1:${await stablePort(settings.DATA_DIR, 'broker')}`;
     await report.step('broker', () => room('broker', 'core/embedded/broker-main.ts'));
   }
   await report.step('migrations', async () => {
@@ -75,7 +76,7 @@ export async function startPlant({ settings, root, report, shutdown }: Start): P
   }
   const simulators: string[] = [];
   if (simulate && settings.OPCUA_URLS === undefined)
-    environment['OPCUA_URLS'] = `opc.tcp://127.0.0.1:${await freePort()}`;
+    environment['OPCUA_URLS'] = `opc.tcp://127.0.0.1:${await stablePort(settings.DATA_DIR, 'opcua')}`;
   if (simulate && settings.OPCUA_URLS !== undefined) simulators.push('--only', 'mqtt,sparkplug');
 
   let address = '';
@@ -113,7 +114,7 @@ async function checkSettings(settings: Settings, report: Report): Promise<void> 
 async function startDatabase({ settings, report, shutdown }: Omit<Start, 'root'>): Promise<string> {
   const dataDir = join(settings.DATA_DIR, 'postgres');
   const log = createLog('database', settings.LOG_LEVEL);
-  let server = await startEmbeddedPostgres({ dataDir, log });
+  let server = await startEmbeddedPostgres({ dataDir, port: await stablePort(settings.DATA_DIR, 'database'), log });
   const { url, port } = server;
   async function keepRunning(): Promise<void> {
     for (;;) {
