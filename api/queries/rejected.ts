@@ -48,19 +48,23 @@ export async function listRejected(
 }
 
 function toRejected({ payload, ...row }: Row): RejectedReading {
-  // A cut may fall inside a character: up to three bytes at the end are not held against it.
-  const text =
-    payload === null
-      ? null
-      : [0, 1, 2, 3].map((cut) => payload.subarray(0, payload.length - cut)).find((part) => isUtf8(part));
+  const text = payload === null ? undefined : readUtf8(payload, payload.length < (row.payload_bytes ?? 0));
   return {
     ...row,
     received_at: toRfc3339(row.received_at),
     time: toRfc3339OrNull(row.time),
     resolved_at: toRfc3339OrNull(row.resolved_at),
     value: toFinite(row.value),
-    payload:
-      payload === null ? null : (text?.toString('utf8') ?? payload.subarray(0, shownCharacters / 2).toString('hex')),
+    payload: payload === null ? null : (text ?? payload.subarray(0, shownCharacters / 2).toString('hex')),
     payload_encoding: payload === null ? null : text === undefined ? 'hex' : 'utf8',
   };
+}
+
+/** The text of the bytes, or undefined where they are none. A cut may have fallen inside a character: up to three bytes. */
+function readUtf8(bytes: Buffer, isCut: boolean): string | undefined {
+  for (let dropped = 0; dropped <= (isCut ? 3 : 0); dropped++) {
+    const part = bytes.subarray(0, bytes.length - dropped);
+    if (isUtf8(part)) return part.toString('utf8');
+  }
+  return undefined;
 }

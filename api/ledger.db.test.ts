@@ -1,0 +1,230 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { createStage, type Stage } from './testing/stage.ts';
+
+let stage: Stage;
+let sourceId: number;
+const nowMs = Math.floor(Date.now() / 60_000) * 60_000 + 30_000;
+const minute = (back: number): string => new Date(nowMs - 30_000 - back * 60_000).toISOString();
+
+beforeAll(async () => {
+  stage = await createStage('postgres', { clock: () => nowMs });
+  const { database, plant, other } = stage;
+  async function addSource(organizationId: number): Promise<number> {
+    const [row] = await database.query<{ source_id: number }>(
+      `insert into source (organization_id, protocol, name, connected, status) values ($1, 'mqtt', 'line-01', true, '{"note": "fine"}') returning source_id`,
+      [organizationId],
+    );
+    return row?.source_id ?? 0;
+  }
+  sourceId = await addSource(plant.organization_id);
+  const otherSource = await addSource(other.organization_id);
+  await database.execute(
+    `insert into ledger (organization_id, source_id, minute, received, stored, duplicate, rejected, parked, dropped, lost_upstream) values
+       ($1, $2, $3, 600, 590, 4, 3, 2, 1, 5), ($1, $2, $4, 60, 60, 0, 0, 0, 0, 0), ($5, $6, $3, 9, 8, 0, 0, 0, 0, 0)`,
+    [plant.organization_id, sourceId, minute(1), minute(2), other.organization_id, otherSource],
+  );
+  await database.execute(
+    `insert into gateway (gateway_id, journal_readings, journal_bytes, reported_at, status) values (1, 42, 1000, to_timestamp($1), '{"status": "running", "batches": 7}')`,
+    [nowMs / 1000 - 5],
+  );
+});
+
+describe('the ledger', () => {
+  test('balances, with rows, totals and what is in the journal', async () => {
+    const { body } = await stage.get('/api/v1/ledger');
+    expect(body).toMatchObject({ balanced: true, differences: [], in_journal: 42, per: 'minute', next: null });
+    expect(body.totals).toMatchObject({
+      received: 660,
+      stored: 650,
+      duplicate: 4,
+      rejected: 3,
+      parked: 2,
+      dropped: 1,
+      lost_upstream: 5,
+    });
+    expect(
+      body.items.map((item: { received: number; source_name: string }) => [item.source_name, item.received]),
+    ).toEqual([
+      ['line-01', 600],
+      ['line-01', 60],
+    ]);
+    const hours = await stage.get('/api/v1/ledger?per=hour&from=2026-01-01T00:00:00Z');
+    expect(hours.body.items.reduce((sum: number, item: { received: number }) => sum + item.received, 0)).toBe(660);
+    const page = await stage.get('/api/v1/ledger?limit=1');
+    const rest = await stage.get(`/api/v1/ledger?limit=1&cursor=${page.body.next}`);
+    expect(rest.body).toMatchObject({ items: [{ received: 60 }], next: null });
+  });
+
+  test('of another organization that lost one says so', async () => {
+    const { body } = await stage.get('/api/v1/ledger', stage.otherToken);
+    expect(body).toMatchObject({
+      balanced: false,
+      differences: [{ difference: 1, sentence: expect.stringContaining('1 of 9 readings received from line-01') }],
+    });
+  });
+
+  test('sources and gateways say how they are', async () => {
+    const { body } = await stage.get('/api/v1/sources');
+    expect(body).toMatchObject({
+      items: [
+        {
+          name: 'line-01',
+          connected: true,
+          received_per_second: 10,
+          rejected_today: 3,
+          lost_upstream_today: 5,
+          status: { note: 'fine' },
+        },
+      ],
+      gateways: [{ gateway_id: 1, silent: false, journal_readings: 42 }],
+    });
+  });
+});
+
+describe('rejected readings', () => {
+  test('are shown with the reason and their bytes', async () => {
+    const { database, plant } = stage;
+    const add = (reason: string, payload: Buffer) =>
+      database.execute(
+        `insert into rejected_reading (organization_id, source_id, received_at, address, reason, detail, payload)
+         values ($1, $2, now(), 'a/b', $3, 'it is wrong', $4)`,
+        [plant.organization_id, sourceId, reason, payload],
+      );
+    await add('malformed_payload', Buffer.from('{"value": "ä'));
+    await add('binary', Buffer.from([0xff, 0x00, 0x80]));
+    await add('long', Buffer.from('ä'.repeat(600)));
+    const { body } = await stage.get('/api/v1/rejected');
+    const by = (reason: string) => body.items.find((item: { reason: string }) => item.reason === reason);
+    expect(by('malformed_payload')).toMatchObject({
+      payload: '{"value": "ä',
+      payload_encoding: 'utf8',
+      payload_bytes: 13,
+      source_name: 'line-01',
+    });
+    expect(by('binary')).toMatchObject({ payload: 'ff0080', payload_encoding: 'hex', payload_bytes: 3 });
+    expect(by('long')).toMatchObject({ payload: 'ä'.repeat(500), payload_encoding: 'utf8', payload_bytes: 1200 });
+    expect((await stage.get('/api/v1/rejected?reason=binary&resolved=false')).body.items).toHaveLength(1);
+    expect((await stage.get('/api/v1/rejected', stage.otherToken)).body.items).toEqual([]);
+  });
+});
+
+describe('discovered addresses', () => {
+  async function discover(address: string): Promise<number> {
+    const [row] = await stage.database.query<{ discovered_address_id: number }>(
+      `insert into discovered_address (organization_id, source_id, protocol, address, first_seen_at, last_seen_at, readings, sample)
+       values ($1, $2, 'mqtt', $3, now(), now(), 2, '12.5') returning discovered_address_id`,
+      [stage.plant.organization_id, sourceId, address],
+    );
+    await stage.database.execute(
+      `insert into parked_reading (organization_id, discovered_address_id, source_id, received_at, time, value, quality) values ($1, $2, $3, now(), now(), 12.5, 192)`,
+      [stage.plant.organization_id, row?.discovered_address_id, sourceId],
+    );
+    return row?.discovered_address_id ?? 0;
+  }
+
+  test('become a signal with one request, which tells ingest', async () => {
+    const { database, plant, tokens } = stage;
+    const id = await discover('millrace/berlin/line-01/m-001/flow');
+    expect((await stage.get('/api/v1/discovered')).body.items).toMatchObject([
+      { discovered_address_id: id, parked: 1, sample: '12.5', ignored: false },
+    ]);
+    const ringing = new AbortController();
+    const bells: string[] = [];
+    const listening = database.listen('plant_changed', (payload) => bells.push(payload), ringing.signal);
+    await expect.poll(() => bells.length).toBe(1);
+    const body = {
+      machine_id: plant.machine_ids[0],
+      name: 'flow',
+      kind: 'measurement',
+      quantity: 'flow',
+      unit: 'm3/h',
+      limit_high: 20,
+    };
+    const url = `/api/v1/discovered/${id}/map`;
+    expect((await stage.post(url, body, tokens.operator)).status).toBe(403);
+    const mapped = await stage.post(url, body, tokens.engineer);
+    expect(mapped.status).toBe(201);
+    await expect.poll(() => bells.length).toBeGreaterThan(1);
+    ringing.abort();
+    await listening;
+    expect((await stage.get(`/api/v1/signals/${mapped.body.signal_id}`)).body).toMatchObject({
+      name: 'flow',
+      unit: 'm3/h',
+      limit_high: 20,
+      sources: [{ protocol: 'mqtt', address: 'millrace/berlin/line-01/m-001/flow' }],
+    });
+    expect((await stage.get('/api/v1/discovered')).body.items).toEqual([]);
+    expect(await stage.post(url, { ...body, name: 'flow-2' })).toMatchObject({
+      status: 409,
+      body: { detail: 'The address is already mapped to another signal.' },
+    });
+    expect((await stage.get(`/api/v1/signals?q=flow-2`)).body.items).toEqual([]);
+  });
+
+  test('are refused for a taken name, a foreign machine and a name that no topic can have', async () => {
+    const { plant, other } = stage;
+    const id = await discover('millrace/berlin/line-01/m-001/unknown');
+    const body = {
+      machine_id: plant.machine_ids[0],
+      name: 'temperature',
+      kind: 'measurement',
+      quantity: 'temperature',
+    };
+    const url = `/api/v1/discovered/${id}/map`;
+    expect((await stage.post(url, body)).status).toBe(409);
+    expect((await stage.post(url, { ...body, name: 'x', machine_id: other.machine_ids[0] })).status).toBe(404);
+    expect(await stage.post(url, { ...body, name: 'a/b' })).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: 'name', accepted: 'a name without spaces, "/", "+" or "#"' }] },
+    });
+    expect((await stage.post(url, { ...body, name: 'x' }, stage.otherToken)).status).toBe(404);
+  });
+
+  test('can be ignored and taken back', async () => {
+    const id = await discover('millrace/berlin/line-01/m-001/noise');
+    expect((await stage.post(`/api/v1/discovered/${id}/ignore`, {}, stage.tokens.engineer)).status).toBe(204);
+    const listed = async (query: string) => (await stage.get(`/api/v1/discovered?${query}&q=noise`)).body.items.length;
+    expect([await listed('ignored=false'), await listed('ignored=true')]).toEqual([0, 1]);
+    await stage.post(`/api/v1/discovered/${id}/ignore`, { ignored: false }, stage.tokens.engineer);
+    expect(await listed('ignored=false')).toBe(1);
+  });
+});
+
+describe('operation', () => {
+  test('health says part by part how it stands', async () => {
+    expect(await stage.ask({ url: '/health/live' })).toMatchObject({ status: 200, body: { live: true } });
+    const { status, body } = await stage.ask({ url: '/health/ready' });
+    expect(status).toBe(200);
+    expect(body.ready).toBe(true);
+    const part = (name: string) => body.parts.find((candidate: { name: string }) => candidate.name === name);
+    expect(part('migrations')).toMatchObject({ ok: true, needed: true });
+    expect(part('gateway')).toMatchObject({ ok: true, sentence: 'The last heartbeat of ingest was 5 s ago.' });
+    expect(part('feed')).toMatchObject({ ok: false, needed: false, sentence: 'No batch of readings is in the feed.' });
+  });
+
+  test('a database that is newer than the code is not ready', async () => {
+    await stage.database.execute(
+      "insert into schema_migration (number, name, checksum, engine) values (999999, 'future', '', 'postgres')",
+    );
+    const { status, body } = await stage.ask({ url: '/health/ready' });
+    await stage.database.execute('delete from schema_migration where number = 999999');
+    expect(status).toBe(503);
+    expect(body.parts.find((part: { name: string }) => part.name === 'migrations').sentence).toContain('999999');
+  });
+
+  test('metrics tell of the process, the gateways, the ledger and the requests', async () => {
+    const { body, headers } = await stage.ask({ url: '/metrics' });
+    expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(body).toMatch(/^process_resident_memory_bytes \d+$/m);
+    expect(body).toContain('millrace_journal_readings{gateway="1"} 42');
+    expect(body).toContain('millrace_gateway_status{gateway="1",name="batches"} 7');
+    expect(body).toMatch(
+      /^millrace_ledger_readings_total\{organization="millrace",source="line-01",outcome="stored"\} \d+$/m,
+    );
+    expect(body).toMatch(
+      /^millrace_http_request_duration_seconds_bucket\{route="GET \/api\/v1\/ledger",le="\+Inf"\} \d+$/m,
+    );
+    for (const line of body.trim().split('\n'))
+      expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|\w+(\{\w+="[^"]*"(,\w+="[^"]*")*\})? -?[\d.e+-]+)$/);
+  });
+});
