@@ -1,5 +1,6 @@
 import type { Connection } from '../../core/database.ts';
 import { type Plant, Role } from '../plant.ts';
+import type { Live } from './live.ts';
 import type { LateReading, Outcome } from './outcome.ts';
 
 /** Above this many late readings in one checkpoint (a back-fill) they are not looked at one by one. */
@@ -9,18 +10,26 @@ const joinUs = 10 * 60e6;
 
 /**
  * Marks what late readings changed (`machine_recompute`). Most change nothing: a state equal to the one before it leaves
- * the step function as it is, and a count between its neighbours within one minute leaves the minute as it is. Those are
- * recognised by two index look-ups each, because at 1 % late rows the whole plant would otherwise be computed anew all
- * the time. Times out of order matter only where they fill a silence.
+ * the step function as it is, and a count between its neighbours leaves its minute as it is when the next count is in
+ * the same minute. Those are recognised by two index look-ups each, because at 1 % late rows the whole plant would
+ * otherwise be computed anew all the time. A count equal to the one before is no such case: the one before may itself be
+ * late and not yet counted, and each would excuse the other. Times out of order matter only where they fill a silence.
  */
-export async function markLateReadings(connection: Connection, plant: Plant, outcome: Outcome): Promise<void> {
+export async function markLateReadings(connection: Connection, { plant, machines, outcome }: Live): Promise<void> {
   const ranges = outcome.recompute.map((range) => ({ ...range }));
+  const rangeOf = ({ machine, slot, time_us }: LateReading): Outcome['recompute'][number] => {
+    // A late order changes the product of every piece since; those between it and the next order may be late as well.
+    const isOrder = plant.signals[slot]?.role === Role.order;
+    return {
+      machine,
+      from_us: time_us,
+      to_us: isOrder ? Math.max(time_us, machines[machine]?.counted_us ?? 0) : time_us,
+    };
+  };
   if (outcome.late.length > inspectAtMost) {
-    for (const { machine, time_us } of outcome.late) ranges.push({ machine, from_us: time_us, to_us: time_us });
+    for (const late of outcome.late) ranges.push(rangeOf(late));
   } else if (outcome.late.length > 0) {
-    for (const { machine, time_us } of await findChanging(connection, plant, outcome.late)) {
-      ranges.push({ machine, from_us: time_us, to_us: time_us });
-    }
+    for (const late of await findChanging(connection, plant, outcome.late)) ranges.push(rangeOf(late));
   }
   await insertRanges(connection, plant, joinRanges(ranges));
   await markFilledSilences(connection, plant, outcome.late_heard);
@@ -48,7 +57,7 @@ async function findChanging(
       where case
               when late.is_counter and late.value is null then false
               when late.is_counter then not coalesce(before.value <= late.value and late.value <= after.value
-                     and (before.value = late.value or date_trunc('minute', at.time) = date_trunc('minute', after.time)), false)
+                     and date_trunc('minute', at.time) = date_trunc('minute', after.time), false)
               when late.value is null then coalesce(before.usable, true)
               else not coalesce(before.usable and before.value = late.value, false)
             end`,

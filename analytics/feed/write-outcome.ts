@@ -18,7 +18,7 @@ export async function writeOutcome(connection: Connection, live: Live, watermark
   await writeCounts(connection, live.plant, [...outcome.counts.values()]);
   await writeAnomalies(connection, live, outcome.anomalies);
   const machineIds = await writeAlarms(connection, live.plant, outcome.alarms);
-  await markLateReadings(connection, live.plant, outcome);
+  await markLateReadings(connection, live);
   await writeProgress(connection, live, watermarkMs);
   return machineIds;
 }

@@ -1,7 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { Role } from '../plant.ts';
 import { listSilences, replayStates, type StateEvent } from './history.ts';
-import { createStateMemory, fallSilent, hear, type Interval, loseState, type StateMemory, tellFault, tellMode, tellState } from './machine-states.ts';
+import {
+  createStateMemory,
+  fallSilent,
+  hear,
+  type Interval,
+  loseState,
+  type StateMemory,
+  tellFault,
+  tellMode,
+  tellState,
+} from './machine-states.ts';
 
 const second = 1e6;
 const limitUs = 30 * second;
@@ -55,14 +65,34 @@ function told(text: string): string {
 
 describe('states', () => {
   it.each([
-    ['one interval for each change', '0 state 6, 10 state 11, 15 state 6, 20 heard', '0-10 running, 10-15 held, 15- running'],
-    ['PackML states of one kind are one interval', '0 state 8, 3 state 9, 9 state 1, 12 state 2, 20 state 4', '0-20 down, 20- idle'],
+    [
+      'one interval for each change',
+      '0 state 6, 10 state 11, 15 state 6, 20 heard',
+      '0-10 running, 10-15 held, 15- running',
+    ],
+    [
+      'PackML states of one kind are one interval',
+      '0 state 8, 3 state 9, 9 state 1, 12 state 2, 20 state 4',
+      '0-20 down, 20- idle',
+    ],
     ['a repeated state changes nothing', '0 state 6, 1 state 6, 2 state 6', '0- running'],
-    ['maintenance mode is a planned stop', '0 state 6, 5 mode 2, 6 state 2, 9 mode 1', '0-5 running, 5-9 planned_stop, 9- down'],
+    [
+      'maintenance mode is a planned stop',
+      '0 state 6, 5 mode 2, 6 state 2, 9 mode 1',
+      '0-5 running, 5-9 planned_stop, 9- down',
+    ],
     ['manual mode is a setup', '0 state 4, 5 mode 3', '0-5 idle, 5- setup'],
     ['before the state is told nothing is known', '0 heard, 5 heard, 8 state 6', '0-8 no_data, 8- running'],
-    ['a state that is no PackML state is not guessed', '0 state 6, 5 state 99, 6 state 6', '0-5 running, 5-6 no_data, 6- running'],
-    ['a fault that is there when the machine stops', '0 state 6, 4 fault 7, 5 state 9, 9 fault 0, 10 state 6', '0-5 running, 5-10 down:7, 10- running'],
+    [
+      'a state that is no PackML state is not guessed',
+      '0 state 6, 5 state 99, 6 state 6',
+      '0-5 running, 5-6 no_data, 6- running',
+    ],
+    [
+      'a fault that is there when the machine stops',
+      '0 state 6, 4 fault 7, 5 state 9, 9 fault 0, 10 state 6',
+      '0-5 running, 5-10 down:7, 10- running',
+    ],
     ['a fault that comes while it is down', '0 state 9, 4 fault 7, 6 fault 8', '0- down:7'],
     ['a fault while running leaves no mark', '0 state 6, 4 fault 7, 5 fault 0, 6 state 2', '0-6 running, 6- down'],
   ])('%s', (_name, text, expected) => {
@@ -72,13 +102,33 @@ describe('states', () => {
 
 describe('silence', () => {
   it.each([
-    ['longer than the limit is no_data from the last word', '0 state 6, 10 heard, 50 heard', '0-10 running, 10-50 no_data, 50- running'],
+    [
+      'longer than the limit is no_data from the last word',
+      '0 state 6, 10 heard, 50 heard',
+      '0-10 running, 10-50 no_data, 50- running',
+    ],
     ['up to the limit is none', '0 state 6, 30 heard, 60 heard', '0- running'],
     ['is drawn while it lasts', '0 state 6, 10 heard, 45 silent', '0-10 running, 10- no_data'],
-    ['is taken back when readings only took long to arrive', '0 state 6, 10 heard, 45 silent, 11 heard, 12 heard, 50 heard', '0-12 running, 12-50 no_data, 50- running'],
-    ['leaves nothing behind when it is taken back altogether', '0 state 6, 10 heard, 45 silent, 35 heard, 45 heard', '0- running'],
-    ['right after a change replaces the change', '0 state 6, 10 state 11, 55 silent, 60 heard', '0-10 running, 10-60 no_data, 60- held'],
-    ['the state told at its end holds from there', '0 state 6, 10 heard, 50 state 4', '0-10 running, 10-50 no_data, 50- idle'],
+    [
+      'is taken back when readings only took long to arrive',
+      '0 state 6, 10 heard, 45 silent, 11 heard, 12 heard, 50 heard',
+      '0-12 running, 12-50 no_data, 50- running',
+    ],
+    [
+      'leaves nothing behind when it is taken back altogether',
+      '0 state 6, 10 heard, 45 silent, 35 heard, 45 heard',
+      '0- running',
+    ],
+    [
+      'right after a change replaces the change',
+      '0 state 6, 10 state 11, 55 silent, 60 heard',
+      '0-10 running, 10-60 no_data, 60- held',
+    ],
+    [
+      'the state told at its end holds from there',
+      '0 state 6, 10 heard, 50 state 4',
+      '0-10 running, 10-50 no_data, 50- idle',
+    ],
   ])('%s', (_name, text, expected) => {
     expect(told(text)).toBe(expected);
   });
@@ -86,9 +136,21 @@ describe('silence', () => {
 
 describe('quality', () => {
   it.each([
-    ['a bad state is unknown at once', '0 state 6, 10 bad, 12 heard, 15 state 6', '0-10 running, 10-15 no_data, 15- running'],
-    ['a dead source is unknown from the last word', '0 state 6, 10 heard, 13 stale, 20 state 6', '0-10 running, 10-20 no_data, 20- running'],
-    ['a dead source that comes back at once leaves its silence', '0 state 6, 1 stale, 2 state 6', '0-2 no_data, 2- running'],
+    [
+      'a bad state is unknown at once',
+      '0 state 6, 10 bad, 12 heard, 15 state 6',
+      '0-10 running, 10-15 no_data, 15- running',
+    ],
+    [
+      'a dead source is unknown from the last word',
+      '0 state 6, 10 heard, 13 stale, 20 state 6',
+      '0-10 running, 10-20 no_data, 20- running',
+    ],
+    [
+      'a dead source that comes back at once leaves its silence',
+      '0 state 6, 1 stale, 2 state 6',
+      '0-2 no_data, 2- running',
+    ],
   ])('%s', (_name, text, expected) => {
     expect(told(text)).toBe(expected);
   });

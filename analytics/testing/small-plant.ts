@@ -18,26 +18,39 @@ export interface SmallPlant {
  * A plant of one line with `machineCount` machines of eleven signals, two products, ideal cycles of 2 s and 4 s, and one
  * shift round the clock with a break at noon UTC. Measurements have limits 10, 20, 80, 90, a deadband of 1 and no delays.
  */
-export async function insertSmallPlant(connection: Connection, machineCount: number, name = 'small'): Promise<SmallPlant> {
+export async function insertSmallPlant(
+  connection: Connection,
+  machineCount: number,
+  name = 'small',
+): Promise<SmallPlant> {
   const id = async (sql: string, parameters: unknown[]): Promise<number> => {
     const [row] = await connection.query<{ id: number }>(sql, parameters);
     return row?.id ?? Number.NaN;
   };
   const organization = await id('insert into organization (name) values ($1) returning organization_id as id', [name]);
-  const site = await id(`insert into site (organization_id, name, title, time_zone) values ($1, 'site', 'Site', 'UTC') returning site_id as id`, [
-    organization,
-  ]);
-  const line = await id(`insert into line (organization_id, site_id, name, title) values ($1, $2, 'line', 'Line') returning line_id as id`, [
-    organization,
-    site,
-  ]);
+  const site = await id(
+    `insert into site (organization_id, name, title, time_zone) values ($1, 'site', 'Site', 'UTC') returning site_id as id`,
+    [organization],
+  );
+  const line = await id(
+    `insert into line (organization_id, site_id, name, title) values ($1, $2, 'line', 'Line') returning line_id as id`,
+    [organization, site],
+  );
   const products: Record<string, number> = {};
   for (const [code, cycle] of [
     ['P-1', 2],
     ['P-2', 4],
   ] as const) {
-    products[code] = await id('insert into product (organization_id, code, title) values ($1, $2, $2) returning product_id as id', [organization, code]);
-    await connection.query('insert into ideal_cycle values ($1, $2, $3, $4)', [organization, line, products[code], cycle]);
+    products[code] = await id(
+      'insert into product (organization_id, code, title) values ($1, $2, $2) returning product_id as id',
+      [organization, code],
+    );
+    await connection.query('insert into ideal_cycle values ($1, $2, $3, $4)', [
+      organization,
+      line,
+      products[code],
+      cycle,
+    ]);
     await connection.query('insert into text_value (organization_id, text) values ($1, $2)', [organization, code]);
   }
   await connection.query(
@@ -61,7 +74,19 @@ export async function insertSmallPlant(connection: Connection, machineCount: num
       [
         organization,
         machine,
-        ['temperature', 'vibration', 'pressure', 'current', 'voltage', 'torque', 'state', 'good', 'reject', 'fault', 'order'],
+        [
+          'temperature',
+          'vibration',
+          'pressure',
+          'current',
+          'voltage',
+          'torque',
+          'state',
+          'good',
+          'reject',
+          'fault',
+          'order',
+        ],
         [...Array.from({ length: 6 }, () => 'measurement'), 'state', 'counter', 'counter', 'fault', 'order'],
       ],
     );
