@@ -94,5 +94,6 @@ test('a client that stays stuck is cut off', async () => {
     },
     { limitMs: 50_000, everyMs: 1 },
   );
+  expect(await skippedTicks(stage)).toBeGreaterThan(0);
   stuck.close();
 });

@@ -131,7 +131,7 @@ describe('moving an order', () => {
       move(id, 'proposed', 'approved', 'planner'),
       move(id, 'proposed', 'rejected', 'supervisor', { note: 'No' }),
     ]);
-    expect(answers.map((answer) => answer.status).sort()).toEqual([200, 409]);
+    expect(answers.map((answer) => answer.status).sort((a, b) => a - b)).toEqual([200, 409]);
     const refused = answers.find((answer) => answer.status === 409);
     const { state } = (await stage.get(`/api/v1/work-orders/${id}`)).body;
     expect(refused?.body.existing).toMatchObject({ id, state });

@@ -4,7 +4,6 @@ import { now, type Clock } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { readSettings } from '../../core/settings.ts';
 import { createTestDatabase, type TestDatabase } from '../../core/testing/database.ts';
-import type { Engine } from '../../migrations/files.ts';
 import { buildApp, type AppOptions } from '../app.ts';
 import { openSession } from '../auth/session.ts';
 import type { App } from '../context.ts';
@@ -55,7 +54,7 @@ const roles: readonly Role[] = [
  * the cost of scrypt), and the whole API on it without a socket. Closed after the file.
  */
 export async function createStage(
-  engine: Engine = 'postgres',
+  engine: TestDatabase['engine'] = 'postgres',
   options: { clock?: Clock; live?: AppOptions['live'] } = {},
 ): Promise<Stage> {
   const database = await createTestDatabase(engine);
