@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll } from 'vitest';
 
 // Vitest setup file: a test file that leaves a pool, timer, worker, child process or socket behind fails. Such a leak
@@ -5,14 +6,13 @@ import { afterAll, beforeAll } from 'vitest';
 
 /**
  * Kinds of resources that may be there after a file: the channel to vitest's main process and the pipes of standard
- * output (PipeWrap, TTYWrap, MessagePort; a child process shows as ProcessWrap besides), file and name requests in
+ * output (PipeWrap, TTYWrap; a child process shows as ProcessWrap besides), file and name requests in
  * flight, which end by themselves, and the signal handlers of a room that ran in this process.
  * Timers are counted apart, because vitest's own stand in the same list.
  */
 const allowed = new Set([
   'PipeWrap',
   'TTYWrap',
-  'MessagePort',
   'FSReqCallback',
   'FSReqPromise',
   'FileHandleCloseReq',
@@ -24,21 +24,27 @@ const allowed = new Set([
 ]);
 
 const timers = new Set<NodeJS.Timeout>();
+const workers = new Set<Worker>();
 let before = new Map<string, number>();
 
 beforeAll(() => {
   watchTimers();
+  // Threads are not in the list of resources either.
+  process.on('worker', (worker: Worker) => {
+    workers.add(worker);
+    worker.once('exit', () => workers.delete(worker));
+  });
   before = countResources();
 });
 
 afterAll(async () => {
-  // What was just closed disappears from the list only some turns of the event loop later.
+  // What was just opened or closed shows only some turns of the event loop later.
   const deadline = performance.now() + 2000;
-  let leaked = leakedResources();
-  while (leaked.length > 0 && performance.now() < deadline) {
+  let leaked: string[];
+  do {
     await new Promise((resolve) => setImmediate(resolve));
     leaked = leakedResources();
-  }
+  } while (leaked.length > 0 && performance.now() < deadline);
   if (leaked.length > 0) {
     throw new Error(
       `This file left open: ${leaked.join(', ')}. Close what its tests open (pools, timers, workers, children, sockets).`,
@@ -62,6 +68,7 @@ function countResources(): Map<string, number> {
     if (!allowed.has(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   for (const timer of timers) if (!isPending(timer)) timers.delete(timer);
+  if (workers.size > 0) counts.set('worker thread', workers.size);
   if (timers.size > 0) counts.set(`timer (${[...timers].map(describeTimer).join('; ')})`, timers.size);
   return counts;
 }
