@@ -1,0 +1,103 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase, type TestDatabase, testEngines } from '../../core/testing/database.ts';
+import { insertSmallPlant, type SmallPlant } from '../testing/small-plant.ts';
+import { diagnoseMachine, machinesToDiagnose } from './diagnose-machine.ts';
+
+describe.each(testEngines())('diagnosis on %s', (engine) => {
+  let database: TestDatabase;
+  let plant: SmallPlant;
+  beforeAll(async () => {
+    database = await createTestDatabase(engine);
+    plant = await insertSmallPlant(database, 6);
+  });
+  const idOf = (machine: number): number => plant.machines[machine]?.machine_id ?? 0;
+
+  async function raise(machine: number, signal: string | null, kind: string, value = 1, minutesAgo = 1): Promise<void> {
+    await database.query(
+      `insert into alarm (organization_id, machine_id, signal_id, kind, priority, state, raised_at, value, message)
+       values ($1, $2, $3, $4, 3, 'unacknowledged', clock_timestamp() - $6 * interval '1 minute', $5, 'x')`,
+      [
+        plant.organization_id,
+        idOf(machine),
+        signal === null ? null : plant.machines[machine]?.signals[signal],
+        kind,
+        value,
+        minutesAgo,
+      ],
+    );
+  }
+  async function score(machine: number, signal: string, deviation: number): Promise<void> {
+    await database.query(
+      `insert into anomaly_score (signal_id, organization_id, time, score, deviation, value, expected_value) values ($1, $2, now(), 0.9, $3, 2, 1)
+       on conflict (signal_id) do update set deviation = excluded.deviation`,
+      [plant.machines[machine]?.signals[signal], plant.organization_id, deviation],
+    );
+  }
+  const returnAlarms = (machine: number) =>
+    database.query('update alarm set returned_at = clock_timestamp() where machine_id = $1', [idOf(machine)]);
+  const faults = (machine: number) =>
+    database.query<{ failure_mode: string; alarms: number; ended: boolean; severity: number }>(
+      'select failure_mode, cardinality(alarm_ids) as alarms, ended_at is not null as ended, severity from fault where machine_id = $1 order by fault_id',
+      [idOf(machine)],
+    );
+
+  it('joins the consequences to the fault that explains them', async () => {
+    await score(0, 'vibration', 25);
+    await raise(0, 'vibration', 'limit_high', 85, 10);
+    await diagnoseMachine(database, idOf(0));
+    await raise(0, null, 'anomaly', 0.9, 8);
+    await raise(0, 'temperature', 'limit_high', 85, 5);
+    await diagnoseMachine(database, idOf(0));
+    await raise(0, 'fault', 'fault_code', 101, 1);
+    await diagnoseMachine(database, idOf(0));
+    await diagnoseMachine(database, idOf(0));
+    expect(await faults(0)).toEqual([{ failure_mode: 'bearing', alarms: 4, ended: false, severity: 2 }]);
+  });
+
+  it('an independent failure is a fault of its own', async () => {
+    await raise(1, 'temperature', 'limit_high', 85, 10);
+    await diagnoseMachine(database, idOf(1));
+    await raise(1, 'torque', 'limit_high_high', 95, 1);
+    await score(1, 'torque', 40);
+    await score(1, 'temperature', 2);
+    await diagnoseMachine(database, idOf(1));
+    expect((await faults(1)).map((fault) => fault.failure_mode)).toEqual(['overheating', 'tool_wear']);
+  });
+
+  it('an unknown fault gets its name when it has become clear', async () => {
+    await raise(2, null, 'anomaly', 0.8);
+    await diagnoseMachine(database, idOf(2));
+    expect(await faults(2)).toMatchObject([{ failure_mode: 'unknown' }]);
+    await score(2, 'voltage', -20);
+    await score(2, 'current', 12);
+    expect(await diagnoseMachine(database, idOf(2))).toHaveLength(1);
+    expect(await faults(2)).toMatchObject([{ failure_mode: 'electrical', alarms: 1 }]);
+  });
+
+  it('a fault code alone is the controller’s own fault', async () => {
+    await raise(3, 'fault', 'fault_code', 77);
+    await diagnoseMachine(database, idOf(3));
+    expect(await faults(3)).toMatchObject([{ failure_mode: 'plc_77', severity: 2 }]);
+  });
+
+  it('ends when alarms have returned and sensors are back to normal', async () => {
+    expect(await machinesToDiagnose(database)).toContain(idOf(3));
+    await returnAlarms(3);
+    await diagnoseMachine(database, idOf(3));
+    expect(await faults(3)).toMatchObject([{ ended: true }]);
+    expect(await machinesToDiagnose(database)).not.toContain(idOf(3));
+  });
+
+  it('a shelved alarm makes no fault', async () => {
+    await raise(4, 'vibration', 'limit_high');
+    await database.query(`update alarm set state = 'shelved' where machine_id = $1`, [idOf(4)]);
+    await diagnoseMachine(database, idOf(4));
+    expect(await faults(4)).toEqual([]);
+  });
+
+  it('ten workers at once make one fault', async () => {
+    await raise(5, 'vibration', 'limit_high_high');
+    await Promise.all(Array.from({ length: 10 }, () => diagnoseMachine(database, idOf(5))));
+    expect(await faults(5)).toHaveLength(1);
+  });
+});

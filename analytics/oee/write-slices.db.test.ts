@@ -1,0 +1,144 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { oeeRatios, sumComponents, type OeeComponents } from '../../core/oee-ratios.ts';
+import { createTestDatabase, type TestDatabase, testEngines } from '../../core/testing/database.ts';
+import { insertSmallPlant, type SmallPlant } from '../testing/small-plant.ts';
+import { writeShiftInstances } from './shift-instances.ts';
+import { writeSlices } from './write-slices.ts';
+
+const day = Date.parse('2026-03-02T00:00:00Z');
+const hour = 3_600_000;
+
+describe.each(testEngines())('OEE slices on %s', (engine) => {
+  let database: TestDatabase;
+  let plant: SmallPlant;
+  beforeAll(async () => {
+    database = await createTestDatabase(engine);
+    plant = await insertSmallPlant(database, 2);
+    await writeShiftInstances(database, day, day + 24 * hour, day);
+    const machine = plant.machines[0]?.machine_id;
+    // 10:00 running, 11:00 down, 11:15 running, 12:20 idle (the break is 12:00-12:30), 12:40 silence, 12:50 maintenance.
+    for (const [from, to, state] of [
+      ['10:00', '11:00', 'running'],
+      ['11:00', '11:15', 'down'],
+      ['11:15', '12:20', 'running'],
+      ['12:20', '12:40', 'idle'],
+      ['12:40', '12:50', 'no_data'],
+      ['12:50', null, 'planned_stop'],
+    ]) {
+      await database.query(
+        `insert into machine_state (organization_id, machine_id, started_at, ended_at, state) values ($1, $2, $3::timestamptz, $4::timestamptz, $5)`,
+        [plant.organization_id, machine, `2026-03-02T${from}Z`, to === null ? null : `2026-03-02T${to}Z`, state],
+      );
+    }
+    await database.query(
+      `insert into machine_progress (machine_id, organization_id, heard_at, known_to) values ($1, $2, '2026-03-02T12:55Z', '2026-03-02T12:55Z')`,
+      [machine, plant.organization_id],
+    );
+    for (const [minute, product, observed, total, good] of [
+      ['10:10', 'P-1', true, 1000, 980],
+      ['11:30', 'P-1', true, 100, 100],
+      ['11:40', 'P-2', true, 200, 190],
+      ['12:51', 'P-2', false, 50, 50],
+    ] as const) {
+      await database.query(
+        `insert into production_minute (organization_id, machine_id, minute, product_id, observed, total_count, good_count, reject_count)
+         values ($1, $2, $3::timestamptz, $4, $5, $6, $7, $6 - $7::float8)`,
+        [plant.organization_id, machine, `2026-03-02T${minute}Z`, plant.product_ids[product], observed, total, good],
+      );
+    }
+    await writeSlices(database, { from_ms: day, to_ms: day + 24 * hour });
+  });
+
+  const slices = () =>
+    database.query<
+      OeeComponents & {
+        at: string;
+        idle_seconds: number;
+        down_seconds: number;
+        planned_stop_seconds: number;
+        done: boolean;
+      }
+    >(
+      `select to_char(started_at, 'HH24:MI') as at, planned_seconds, running_seconds, setup_seconds, idle_seconds, down_seconds, planned_stop_seconds, no_data_seconds,
+              total_count, good_count, ideal_total_seconds, ideal_good_seconds, computed_to = ended_at as done
+         from oee_slice where machine_id = $1 order by started_at`,
+      [plant.machines[0]?.machine_id],
+    );
+
+  it('cuts the shift at full hours and puts every second in its bucket', async () => {
+    const rows = (await slices()).filter((slice) => slice.at >= '10:00');
+    expect(rows).toMatchObject([
+      {
+        at: '10:00',
+        planned_seconds: 3600,
+        running_seconds: 3600,
+        ideal_total_seconds: 2000,
+        ideal_good_seconds: 1960,
+        done: true,
+      },
+      {
+        at: '11:00',
+        planned_seconds: 3600,
+        running_seconds: 2700,
+        down_seconds: 900,
+        ideal_total_seconds: 1000,
+        ideal_good_seconds: 960,
+        done: true,
+      },
+      {
+        at: '12:00',
+        // Running through the break is worked time; idle in it is not planned.
+        running_seconds: 1200,
+        idle_seconds: 600,
+        planned_seconds: 1800,
+        no_data_seconds: 600,
+        planned_stop_seconds: 300,
+        // What the counter gained across the silence is left out.
+        total_count: 0,
+        done: false,
+      },
+    ]);
+  });
+
+  it('before the machine was first heard nothing is known', async () => {
+    const early = (await slices()).filter((slice) => slice.at < '10:00');
+    expect(early).toHaveLength(10);
+    for (const slice of early) expect(slice).toMatchObject({ planned_seconds: 0, no_data_seconds: 3600 });
+  });
+
+  it('sums to the ratios of the shift', async () => {
+    const ratios = oeeRatios(sumComponents(await slices()));
+    expect(ratios.availability).toBeCloseTo(7500 / 9000, 12);
+    expect(ratios.performance).toBeCloseTo(3000 / 7500, 12);
+    expect(ratios.quality).toBeCloseTo(2920 / 3000, 12);
+    expect(ratios.oee).toBeCloseTo(2920 / 9000, 12);
+  });
+
+  it('recomputes a finished slice only when asked for it, and a machine never heard of has none', async () => {
+    const [machine, silent] = plant.machines;
+    await database.query(
+      `update production_minute set total_count = 1100, good_count = 1080 where machine_id = $1 and minute = '2026-03-02T10:10Z'`,
+      [machine?.machine_id],
+    );
+    await writeSlices(database, { from_ms: day, to_ms: day + 24 * hour });
+    expect((await slices()).find((slice) => slice.at === '10:00')?.total_count).toBe(1000);
+    await writeSlices(database, {
+      from_ms: day + 10 * hour,
+      to_ms: day + 11 * hour,
+      machine_ids: [machine?.machine_id ?? 0],
+    });
+    expect((await slices()).find((slice) => slice.at === '10:00')?.total_count).toBe(1100);
+    expect(await database.query('select 1 from oee_slice where machine_id = $1', [silent?.machine_id])).toEqual([]);
+  });
+
+  it('a product without an ideal cycle leaves the ideal time unknown, not zero', async () => {
+    await database.query(`update production_minute set product_id = null where minute = '2026-03-02T11:40Z'`);
+    await writeSlices(database, {
+      from_ms: day + 11 * hour,
+      to_ms: day + 12 * hour - 1,
+      machine_ids: [plant.machines[0]?.machine_id ?? 0],
+    });
+    const slice = (await slices()).find((row) => row.at === '11:00');
+    expect(slice).toMatchObject({ total_count: 300, ideal_total_seconds: null, ideal_good_seconds: null });
+  });
+});

@@ -1,0 +1,88 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { now } from '../../core/clock.ts';
+import { createTestDatabase, type TestDatabase, testEngines } from '../../core/testing/database.ts';
+import { storeReadings } from '../../core/testing/store-readings.ts';
+import { insertSmallPlant, type SmallPlant } from '../testing/small-plant.ts';
+import { dueNight, markNight, reconcileRollups } from './reconcile.ts';
+import { mergeRanges, refreshLate } from './refresh-late.ts';
+import { refreshRecent } from './refresh-recent.ts';
+
+const minute = 60_000;
+
+describe.each(testEngines())('rollups on %s', (engine) => {
+  let database: TestDatabase;
+  let plant: SmallPlant;
+  const start = Math.floor(now() / minute - 20) * minute;
+  beforeAll(async () => {
+    database = await createTestDatabase(engine);
+    plant = await insertSmallPlant(database, 1);
+  });
+  const signal = () => plant.machines[0]?.signals['temperature'] ?? 0;
+  const write = (...rows: [seconds: number, value: number][]) =>
+    storeReadings(
+      database,
+      rows.map(([seconds, value]) => ({ signal_id: signal(), time_us: (start + seconds * 1000) * 1000, value })),
+    );
+  const buckets = () =>
+    database.query<{ minute: number; count: number; sum: number }>(
+      `select ((extract(epoch from bucket) * 1000 - $2::float8) / 60000)::int as minute, count::int, sum from reading_1m where signal_id = $1 order by 1`,
+      [signal(), start],
+    );
+
+  it('refreshes closed minutes, and again while they are open to what is not yet late', async () => {
+    await write([0, 1], [30, 2], [60, 3]);
+    const to = await refreshRecent(database, start + 2 * minute + 1, start + minute);
+    expect(to).toBe(start + 2 * minute);
+    expect(await buckets()).toEqual([
+      { minute: 0, count: 2, sum: 3 },
+      { minute: 1, count: 1, sum: 3 },
+    ]);
+    await write([70, 4]);
+    await refreshRecent(database, start + 3 * minute + 1, to);
+    expect((await buckets())[1]).toEqual({ minute: 1, count: 2, sum: 7 });
+  });
+
+  it('refreshes what late readings touched and deletes their notes afterwards', async () => {
+    await refreshLate(database);
+    await write([15, 5], [600, 6]);
+    expect(await refreshLate(database)).toBeGreaterThan(0);
+    expect(await buckets()).toEqual([
+      { minute: 0, count: 3, sum: 8 },
+      { minute: 1, count: 2, sum: 7 },
+      { minute: 10, count: 1, sum: 6 },
+    ]);
+    expect(await database.query('select 1 from late_range')).toEqual([]);
+    expect(await refreshLate(database)).toBe(0);
+  });
+
+  it('finds, repairs and reports a rollup that is wrong', async () => {
+    expect(await reconcileRollups(database, start, start + 20 * minute)).toBe(0);
+    if (engine === 'timescale') return;
+    await database.query('update reading_1m set sum = sum + 100 where signal_id = $1 and count = 3', [signal()]);
+    expect(await reconcileRollups(database, start, start + 20 * minute)).toBeGreaterThan(0);
+    expect((await buckets())[0]).toEqual({ minute: 0, count: 3, sum: 8 });
+    expect(await database.query(`select machine_id from alarm where kind = 'rollup'`)).toEqual([
+      { machine_id: plant.machines[0]?.machine_id },
+    ]);
+    expect(await reconcileRollups(database, start, start + 20 * minute)).toBe(0);
+  });
+
+  it('does the night’s work once', async () => {
+    const noon = Date.parse('2026-03-05T12:00Z');
+    expect(await dueNight(database, noon)).toBe('2026-03-04');
+    await markNight(database, '2026-03-04');
+    expect(await dueNight(database, noon)).toBeNull();
+    expect(await dueNight(database, Date.parse('2026-03-06T01:59Z'))).toBeNull();
+    expect(await dueNight(database, Date.parse('2026-03-06T02:00Z'))).toBe('2026-03-05');
+  });
+});
+
+describe('late ranges', () => {
+  it('that touch are one, in whole minutes', () => {
+    const at = (from: number, to: number) => ({ from_ms: from * 1000, to_ms: to * 1000 });
+    expect(mergeRanges([at(600, 600), at(30, 40), at(100, 130)])).toEqual([
+      { from_ms: 0, to_ms: 180_000 - 1 },
+      { from_ms: 600_000, to_ms: 660_000 - 1 },
+    ]);
+  });
+});
