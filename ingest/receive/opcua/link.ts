@@ -28,6 +28,8 @@ export interface Link {
 }
 
 const lookEveryMs = 1000;
+/** For closing a session at a server that may not answer any more. */
+const goodbyeMs = 3000;
 /** A client that could not come back for so long is built anew, with fresh names and certificates. */
 const longestReconnectMs = 300_000;
 
@@ -79,7 +81,7 @@ export function openLink({ context, url, claims, lastHeard, silenceMs, retryItem
         requestedSessionTimeout: Math.max(60_000, settings.OPCUA_OUTAGE_SECONDS * 1000),
         keepSessionAlive: true,
         keepAliveInterval: 5000,
-        defaultTransactionTimeout: 15_000,
+        defaultTransactionTimeout: 10_000,
         // One attempt here and our own pause between attempts; node-opcua repairs a lost connection for ever.
         connectionStrategy: { initialDelay: 250, maxDelay: 5000, maxRetry: 1 },
       });
@@ -141,7 +143,9 @@ export function openLink({ context, url, claims, lastHeard, silenceMs, retryItem
       server?.close();
       server = undefined;
       isConnected = false;
-      await Promise.race([client.disconnect(), pause(3000)]).catch(() => undefined);
+      const limit = new AbortController();
+      await Promise.race([client.disconnect(), pause(goodbyeMs, limit.signal)]).catch(() => undefined);
+      limit.abort();
       await certificates.dispose();
     }
   }
@@ -198,7 +202,9 @@ export function openLink({ context, url, claims, lastHeard, silenceMs, retryItem
       },
     }),
     adapt() {
-      server?.adapt().catch((error: unknown) => log.warn({ error, source: url }, 'the plant could not be taken over'));
+      server?.adapt().catch((error: unknown) => {
+        log.warn({ error: (error as Error).message, source: url }, 'the plant could not be taken over');
+      });
     },
     async close() {
       closing.abort();

@@ -67,6 +67,11 @@ export interface ServerSession {
 const gapMemoryMs = 60_000;
 const shortestGapMs = 3000;
 const mostRepublished = 1000;
+/**
+ * Longer than node-opcua needs to notice a dead connection (a read every 5 s, given up after 10 s): it keeps the
+ * session and with it the queues of the server, which a new session from here would not.
+ */
+const detectionMs = 20_000;
 
 export function openServerSession(options: ServerSessionOptions): ServerSession {
   const { session, source, intake, clock, log, counts, claims } = options;
@@ -87,7 +92,7 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
       Math.max(20_000, 4 * Math.max(...[...subscriptions.values()].map(({ keepAliveMs }) => keepAliveMs))),
     onResponse: receive,
     onNoSubscription: () => background('subscriptions are gone', recreate([...subscriptions.values()])),
-    onError: (error) => log.warn({ error, source: url }, 'publishing has stopped'),
+    onError: (error) => log.warn({ error: error.message, source: url }, 'publishing has stopped'),
   });
   const placement = createPlacement({ ...options, onSubscription: resume });
   const { subscriptions, refused } = placement;
@@ -221,7 +226,10 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
         log.info({ source: url, values, without_history, seconds }, 'an outage was filled from the history');
       })
       .catch((error: unknown) => {
-        if (!closing.signal.aborted) log.warn({ error, source: url }, 'an outage could not be filled from the history');
+        if (!closing.signal.aborted) {
+          const { message } = error as Error;
+          log.warn({ error: message, source: url }, 'an outage could not be filled from the history');
+        }
       });
   }
 
@@ -266,7 +274,7 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
       const nowMs = monotonic();
       for (const subscription of subscriptions.values()) {
         const silentMs = nowMs - subscription.lastAnswerMs;
-        if (silentMs > subscription.keepAliveMs * 3 + 2000) {
+        if (silentMs > subscription.keepAliveMs * 3 + detectionMs) {
           throw new Error(`no keep-alive of a subscription for ${Math.round(silentMs / 1000)} s`);
         }
         if (subscription.items.size === 0 || nowMs - subscription.lastDataMs < subscription.patienceMs) continue;

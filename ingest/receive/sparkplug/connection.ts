@@ -125,7 +125,11 @@ export function openConnection(options: ConnectionOptions): Connection {
         isConnected = false;
         // DISCONNECT makes the broker forget the will, so the death is published before it, with its own time.
         const goodbye = last.publishAsync(topic, encodeState(false, clock()), stateOptions).then(() => last.endAsync());
-        await Promise.race([goodbye, pause(goodbyeMs)]).catch((error: unknown) => log.warn({ error }, 'no goodbye'));
+        const limit = new AbortController();
+        await Promise.race([goodbye, pause(goodbyeMs, limit.signal)]).catch((error: unknown) =>
+          log.warn({ error }, 'the death of the host could not be published'),
+        );
+        limit.abort();
       }
       last?.end(true);
       await running;

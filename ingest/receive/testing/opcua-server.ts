@@ -8,6 +8,7 @@ import {
   StatusCodes,
   type UAVariable,
   Variant,
+  VariantArrayType,
 } from 'node-opcua';
 
 /** A real OPC UA server with variables whose values, times and statuses a test decides. */
@@ -20,7 +21,8 @@ export interface TestOpcuaServer {
   addVariable(name: string, dataType: DataType, value: unknown, options?: { history?: boolean }): void;
   /** Sets value, status and source time; without a time it is now. */
   set(name: string, value: unknown, options?: { status?: number; time?: Date }): void;
-  removeVariable(name: string): void;
+  /** Every subscription goes on sending keep-alives and reports nothing any more, as hung servers do. */
+  muteSubscriptions(): void;
   close(): Promise<void>;
 }
 
@@ -100,12 +102,16 @@ export async function startOpcuaServer(options: TestOpcuaServerOptions): Promise
       const variable = variables.get(name);
       if (variable === undefined) throw new Error(`The test server has no variable "${name}".`);
       const code = Object.values(StatusCodes).find((one) => one.value === status) ?? StatusCodes.Good;
-      variable.setValueFromSource(new Variant({ dataType: variable.dataTypeObj.basicDataType, value }), code, time);
+      variable.setValueFromSource(
+        new Variant({ dataType: variable.dataTypeObj.basicDataType, arrayType: VariantArrayType.Scalar, value }),
+        code,
+        time,
+      );
     },
-    removeVariable(name) {
-      const variable = variables.get(name);
-      if (variable !== undefined) namespace.deleteNode(variable);
-      variables.delete(name);
+    muteSubscriptions() {
+      for (const session of server.engine.getSessions()) {
+        for (const subscription of session.publishEngine.subscriptions) subscription.setPublishingMode(false);
+      }
     },
     async close() {
       await server.shutdown(100);
