@@ -94,7 +94,9 @@ function Header() {
           <span class="menu-count">{orders}</span>
         </a>
         <a href="/data" aria-current={here('data')}>
-          Data<span class="wide"> health</span>
+          <span>
+            Data<span class="wide"> health</span>
+          </span>
         </a>
       </nav>
       <ConnectionChip />

@@ -34,8 +34,6 @@ export interface Plot {
   destroy(): void;
 }
 
-const height = 118;
-
 /** One trend: band of minimum and maximum, line of the average, limits, alarms, and hatching where nothing is known. */
 export function createPlot(setup: PlotSetup): Plot {
   let { columns, alarms } = setup;
@@ -46,7 +44,7 @@ export function createPlot(setup: PlotSetup): Plot {
   const plot = new uPlot(
     {
       width: setup.element.clientWidth || 300,
-      height,
+      height: setup.element.clientHeight || 120,
       padding: [6, 8, 0, 0],
       legend: { show: false },
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), setup.zone),
@@ -74,18 +72,18 @@ export function createPlot(setup: PlotSetup): Plot {
           stroke: () => colors.muted,
           grid: { stroke: () => colors.grid, width: 1 },
           ticks: { show: false },
-          size: 22,
+          size: 1.8 * colors.em,
           font: colors.font,
-          space: 70,
+          space: 6 * colors.em,
           values: (_plot, splits) => splits.map((at) => labelOf(at, window[1] - window[0], setup.zone)),
         },
         {
           stroke: () => colors.muted,
           grid: { stroke: () => colors.grid, width: 1 },
           ticks: { show: false },
-          size: 52,
+          size: 4 * colors.em,
           font: colors.font,
-          space: 26,
+          space: 2 * colors.em,
           values: (_plot, splits) => splits.map((value) => formatTick(value)),
         },
       ],
@@ -117,7 +115,8 @@ export function createPlot(setup: PlotSetup): Plot {
 
   const sizes = new ResizeObserver(([entry]) => {
     const width = Math.floor(entry?.contentRect.width ?? 0);
-    if (width > 0 && width !== plot.width) plot.setSize({ width, height });
+    const height = Math.floor(entry?.contentRect.height ?? 0);
+    if (width > 0 && height > 0 && (width !== plot.width || height !== plot.height)) plot.setSize({ width, height });
   });
   sizes.observe(setup.element);
 
@@ -217,7 +216,9 @@ type Colors = ReturnType<typeof readColors>;
 function readColors() {
   const style = getComputedStyle(document.documentElement);
   const get = (name: string): string => style.getPropertyValue(`--${name}`).trim();
+  const em = Number.parseFloat(style.fontSize);
   return {
+    em,
     line: get('text'),
     band: `${get('running')}44`,
     grid: `${get('edge')}88`,
@@ -225,7 +226,7 @@ function readColors() {
     down: get('down'),
     minor: get('minor'),
     bad: get('bad'),
-    font: `${Math.round(Number.parseFloat(style.fontSize) * 0.8)}px sans-serif`,
+    font: `${Math.round(em * 0.8)}px sans-serif`,
   };
 }
 

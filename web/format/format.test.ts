@@ -1,7 +1,15 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { setLocale, usableLocale } from './locale.ts';
 import { formatBytes, formatCount, formatPercent, formatUnit, formatValue, unknownFigure } from './numbers.ts';
-import { formatAgo, formatClock, formatDuration, formatElapsed, formatRecent, formatZone } from './times.ts';
+import {
+  formatAgo,
+  formatClock,
+  formatDuration,
+  formatElapsed,
+  formatElapsedCalm,
+  formatRecent,
+  formatZone,
+} from './times.ts';
 
 afterEach(() => setLocale('en-US'));
 
@@ -85,6 +93,15 @@ describe('times', () => {
     ]);
     expect(formatElapsed(null)).toBe(unknownFigure);
     expect(formatElapsed(-5)).toBe('0 s');
+  });
+
+  test('time in a state that is as it should be', () => {
+    expect([59_999, 60_000, 3_599_000, 11_100_000].map(formatElapsedCalm)).toEqual([
+      '< 1 min',
+      '1 min',
+      '59 min',
+      '3 h 05',
+    ]);
   });
 
   test('durations and ages', () => {

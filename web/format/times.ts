@@ -60,6 +60,12 @@ export function formatElapsed(ms: number | null | undefined): string {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
 }
 
+/** The same without seconds, for what is as it should be: a hundred ticking seconds would be noise. */
+export function formatElapsedCalm(ms: number): string {
+  const minutes = Math.floor(ms / 60_000);
+  return minutes < 1 ? '< 1 min' : minutes < 60 ? `${minutes} min` : formatElapsed(ms);
+}
+
 /** A duration in words for a sentence or a table: "45 s", "12 min", "3.4 h", "2.1 d". */
 export function formatDuration(seconds: number | null | undefined): string {
   if (seconds == null || !Number.isFinite(seconds)) return unknownFigure;

@@ -2,6 +2,8 @@ import { useSignal } from '@preact/signals';
 import { post, sentenceFor } from '../fetch.ts';
 import { RequestError } from '../fetch.ts';
 import { Mark } from '../parts/mark.tsx';
+import { formText } from '../parts/form-text.ts';
+import { focusOnAppearance } from '../parts/focus.ts';
 
 /** Signs in and reloads, so that every tab of the browser starts its stream with the new session. */
 export default function Login({ ended }: { ended: boolean }) {
@@ -11,12 +13,13 @@ export default function Login({ ended }: { ended: boolean }) {
   async function submit(event: Event): Promise<void> {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
+    const password = form.get('password');
     busy.value = true;
     error.value = null;
     try {
       await post('/login', {
-        email: String(form.get('email') ?? '').trim(),
-        password: String(form.get('password') ?? ''),
+        email: formText(form, 'email'),
+        password: typeof password === 'string' ? password : '',
       });
       const next = location.pathname === '/login' ? '/' : location.pathname + location.search;
       location.assign(next);
@@ -38,7 +41,7 @@ export default function Login({ ended }: { ended: boolean }) {
         {ended && <p class="muted">The session has ended. Sign in to go on where you were.</p>}
         <label>
           E-mail address
-          <input name="email" type="email" autocomplete="username" required autofocus />
+          <input name="email" type="email" autocomplete="username" required ref={focusOnAppearance} />
         </label>
         <label>
           Password

@@ -182,7 +182,7 @@ function Actions({ order, reload }: { order: WorkOrderDetail; reload(): void }) 
       <h2>Next</h2>
       {chosen.value === null || !order.transitions.includes(chosen.value) ? (
         <div class="actions">
-          {order.transitions.map((to, at) => (
+          {inOrder(order.transitions).map((to, at) => (
             <button
               key={to}
               type="button"
@@ -205,6 +205,22 @@ function Actions({ order, reload }: { order: WorkOrderDetail; reload(): void }) 
       )}
     </section>
   );
+}
+
+/** The usual next move first, ways out last. */
+function inOrder(transitions: WorkOrderState[]): WorkOrderState[] {
+  const usual: WorkOrderState[] = [
+    'approved',
+    'scheduled',
+    'work_done',
+    'in_progress',
+    'closed',
+    'on_hold',
+    'merged',
+    'rejected',
+    'cancelled',
+  ];
+  return usual.filter((state) => transitions.includes(state));
 }
 
 function HistoryLine({ event, site }: { event: WorkOrderEvent; site: number }) {

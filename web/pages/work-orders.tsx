@@ -11,6 +11,8 @@ import { useResource } from '../parts/resource.ts';
 import { Moment, Place, Priority, sentenceCase } from '../parts/words.tsx';
 import { plant } from '../plant.ts';
 import { changeQuery, navigate, queryValue, setQuery } from '../router.ts';
+import { formText } from '../parts/form-text.ts';
+import { focusOnAppearance } from '../parts/focus.ts';
 
 const columns: WorkOrderState[] = ['proposed', 'approved', 'scheduled', 'in_progress', 'on_hold', 'work_done'];
 
@@ -191,7 +193,7 @@ function NewOrder({ machineId }: { machineId: number | null }) {
   async function submit(event: Event): Promise<void> {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
-    const text = (name: string): string => String(form.get(name) ?? '').trim();
+    const text = (name: string): string => formText(form, name);
     busy.value = true;
     error.value = null;
     existing.value = null;
@@ -237,7 +239,7 @@ function NewOrder({ machineId }: { machineId: number | null }) {
         </label>
         <label>
           What is wrong
-          <input name="title" required minLength={3} maxLength={200} autofocus />
+          <input name="title" required minLength={3} maxLength={200} ref={focusOnAppearance} />
         </label>
         <label>
           More (optional)

@@ -5,6 +5,8 @@ import { formatUnit, formatValue } from '../format/numbers.ts';
 import { formatElapsed } from '../format/times.ts';
 import { now } from '../live/store.ts';
 import { Moment, Place, Priority } from './words.tsx';
+import { formText } from './form-text.ts';
+import { focusOnAppearance } from './focus.ts';
 
 /** One alarm, with what made it and whether somebody has seen it. Acknowledging takes one press, or a note and two. */
 export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?: boolean }) {
@@ -21,7 +23,7 @@ export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?
 
   async function acknowledge(event: Event): Promise<void> {
     event.preventDefault();
-    const note = String(new FormData(event.currentTarget as HTMLFormElement).get('note') ?? '').trim();
+    const note = formText(new FormData(event.currentTarget as HTMLFormElement), 'note');
     busy.value = true;
     error.value = null;
     try {
@@ -65,7 +67,7 @@ export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?
         <form class="alarm-form" onSubmit={(event) => void acknowledge(event)}>
           <label>
             Note (optional)
-            <input name="note" maxLength={2000} autofocus placeholder="What you saw or did" />
+            <input name="note" maxLength={2000} ref={focusOnAppearance} placeholder="What you saw or did" />
           </label>
           <button type="submit" class="primary" disabled={busy}>
             Acknowledge

@@ -7,6 +7,7 @@ import { now } from '../live/store.ts';
 import { plant } from '../plant.ts';
 import { Failed, Waiting } from './notice.tsx';
 import { useResource } from './resource.ts';
+import { formText } from './form-text.ts';
 
 /** Addresses that speak and are mapped to nothing, and the form that maps one. */
 export function DiscoveredList() {
@@ -88,7 +89,7 @@ function MapForm({ item, done }: { item: Discovered; done(): void }) {
   async function submit(event: Event): Promise<void> {
     event.preventDefault();
     const form = new FormData(event.currentTarget as HTMLFormElement);
-    const text = (field: string): string => String(form.get(field) ?? '').trim();
+    const text = (field: string): string => formText(form, field);
     const body: MapBody = {
       machine_id: Number(text('machine')),
       name: text('name'),

@@ -40,8 +40,8 @@ function readTrend(raw: unknown): FrozenTrend | null {
   if (time_ms === null || !Array.isArray(value) || value.length !== time_ms.length || time_ms.length < 2) return null;
   return {
     signal_id: typeof trend['signal_id'] === 'number' ? trend['signal_id'] : null,
-    name: String(trend['signal_name'] ?? trend['name'] ?? 'Trend'),
-    unit: String(trend['unit'] ?? ''),
+    name: textIn(trend['signal_name']) ?? textIn(trend['name']) ?? 'Trend',
+    unit: textIn(trend['unit']) ?? '',
     time_ms,
     value: value.map((one) => (typeof one === 'number' ? one : null)),
     limit:
@@ -51,6 +51,10 @@ function readTrend(raw: unknown): FrozenTrend | null {
           ? trend['limit']
           : null,
   };
+}
+
+function textIn(raw: unknown): string | null {
+  return typeof raw === 'string' && raw !== '' ? raw : null;
 }
 
 function numbers(raw: unknown): number[] | null {

@@ -88,6 +88,9 @@ function NeverLink({ id }: { id: number }) {
   );
 }
 
+/** From this score on, of 1, a sensor is called unusual. */
+const unusualFrom = 0.8;
+
 /** The anomaly score: how unusual, never a zero while the model warms up. */
 function Anomaly({ signal }: { signal: MachineSignal }) {
   const score = signal.anomaly_score;
@@ -97,14 +100,13 @@ function Anomaly({ signal }: { signal: MachineSignal }) {
         learning
       </span>
     );
-  const high = score >= 0.8;
+  const high = score >= unusualFrom;
   return (
     <span
       class={high ? 'anomaly anomaly-high' : 'anomaly'}
-      title="Anomaly score: 0 nothing unusual, 1 never seen before"
+      title="Anomaly score: 0 nothing unusual, 100 never seen before"
     >
-      {high ? '▲ ' : ''}
-      {Math.round(score * 100)}
+      {high ? '▲ unusual' : 'anomaly'} {Math.round(score * 100)}
     </span>
   );
 }

@@ -1,6 +1,6 @@
 import { useComputed } from '@preact/signals';
 import type { Machine } from '../../api/schemas/machine.ts';
-import { formatElapsed } from '../format/times.ts';
+import { formatElapsed, formatElapsedCalm } from '../format/times.ts';
 import { now, stateOf } from '../live/store.ts';
 import { Icon } from './icon.tsx';
 import { icons } from './icons.ts';
@@ -19,12 +19,15 @@ export function Tile({ machine, focusable = false }: { machine: Machine; focusab
   const line = useComputed(() => {
     const state = held.value;
     if (state === null) return 'never heard';
-    const elapsed = formatElapsed(now.value - state.since_ms);
-    return state.state === 'running' ? elapsed : `${stateLooks[state.state].label} ${elapsed}`;
+    const elapsed = now.value - state.since_ms;
+    // Only what somebody may have to act on counts seconds.
+    if (state.state === 'running') return formatElapsedCalm(elapsed);
+    const calm = state.state === 'planned_stop' || state.state === 'no_data';
+    return `${stateLooks[state.state].label} ${calm ? formatElapsedCalm(elapsed) : formatElapsed(elapsed)}`;
   });
   const work = useComputed(() => openByMachine.value.get(machine.machine_id));
   const mark = useComputed(() =>
-    work.value === undefined ? '' : `tile-mark mark-${Math.min(work.value.priority, 4)}`,
+    work.value === undefined ? 'tile-mark-none' : `tile-mark mark-${Math.min(work.value.priority, 4)}`,
   );
   const markIcon = useComputed(() =>
     work.value === undefined ? '' : icons[work.value.orders > 0 ? 'wrench' : 'bell'],

@@ -5,6 +5,7 @@ import { post, sentenceFor } from '../fetch.ts';
 import { openOrders } from '../live/store.ts';
 import { me } from '../session.ts';
 import { sentenceCase } from './words.tsx';
+import { formText } from './form-text.ts';
 
 /** What the button says that moves an order into a state. */
 export const transitionLabels: Record<WorkOrderState, string> = {
@@ -37,7 +38,7 @@ export function TransitionForm({ order, to, done }: { order: WorkOrderDetail; to
   const isPlain = to === 'approved' || (to === 'in_progress' && order.state !== 'closed') || to === 'closed';
 
   async function move(form: FormData): Promise<void> {
-    const text = (name: string): string => String(form.get(name) ?? '').trim();
+    const text = (name: string): string => formText(form, name);
     const body: TransitionBody = { from: order.state, to, note: text('note') };
     if (to === 'on_hold') body.hold_reason = text('hold_reason') as (typeof holdReasons)[number];
     if (to === 'work_done') body.outcome = text('outcome') as keyof typeof outcomes;

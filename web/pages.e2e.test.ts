@@ -1,0 +1,219 @@
+import type { Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { now } from '../core/clock.ts';
+import { storeReadings } from '../core/testing/store-readings.ts';
+import { waitUntil } from '../core/testing/wait-until.ts';
+import { administrator } from './testing/api-process.ts';
+import { createStage, type Stage } from './testing/stage.ts';
+import { writeAlarm, writeOrder } from './testing/write-plant.ts';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await createStage();
+}, 120_000);
+afterAll(() => stage.close());
+
+const pages: Page[] = [];
+afterEach(async () => {
+  await Promise.all(pages.splice(0).map((page) => page.context().close()));
+  expect(stage.troubles.splice(0)).toEqual([]);
+});
+
+async function open(path: string, options?: Parameters<Stage['open']>[1]): Promise<Page> {
+  const page = await stage.open(path, options);
+  pages.push(page);
+  return page;
+}
+
+async function firstSensor(machineId: number): Promise<number> {
+  const [row] = await stage.database.query<{ signal_id: number }>(
+    `select signal_id from signal where machine_id = $1 and kind = 'measurement' order by position, signal_id limit 1`,
+    [machineId],
+  );
+  return row?.signal_id ?? 0;
+}
+
+describe('signing in', () => {
+  test('a wrong password is said, the right one leads where one wanted to go', async () => {
+    const page = await open('/alarms');
+    await page.context().clearCookies();
+    await page.goto('/alarms');
+    await page.getByLabel('E-mail address').fill(administrator.email);
+    await page.getByLabel('Password').fill('wrong');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('E-mail address or password is wrong.').waitFor();
+    await page.getByLabel('Password').fill(administrator.password);
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Alarms' }).waitFor();
+    expect(new URL(page.url()).pathname).toBe('/alarms');
+  });
+
+  test('a session that ends shows the login and not an old board', async () => {
+    const page = await open('/');
+    await page.locator('.chip-live').waitFor();
+    await page.context().clearCookies();
+    await page.locator('.menu a[href="/data"]').click();
+    await page.getByText('The session has ended.').waitFor();
+  });
+});
+
+describe('trends', () => {
+  test('a drag asks once for the narrower range, and Back returns', async () => {
+    const id = await firstSensor(20);
+    const end = now();
+    const readings = Array.from({ length: 900 }, (_, at) => ({
+      signal_id: id,
+      time_us: (end - at * 1000) * 1000,
+      value: 20 + Math.sin(at / 30),
+    }));
+    await storeReadings(stage.database, readings);
+    const page = await open('/machines/20?range=15m');
+    const plot = page.locator(`[data-signal="${id}"] .u-over`);
+    await plot.waitFor();
+    const asked: URL[] = [];
+    page.on('request', (request) => {
+      if (request.url().includes(`/signals/${id}/series`)) asked.push(new URL(request.url()));
+    });
+    const box = await plot.boundingBox();
+    if (box === null) throw new Error('The plot has no size.');
+    await page.mouse.move(box.x + box.width * 0.4, box.y + 40);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 40, { steps: 5 });
+    await page.mouse.up();
+    await page.waitForURL(/from=\d+&to=\d+/);
+    await page.getByRole('button', { name: 'Back to live' }).waitFor();
+    await waitUntil('the range was asked for', () => asked.length === 1);
+    const [from, to] = ['from', 'to'].map((name) => Date.parse(asked[0]?.searchParams.get(name) ?? ''));
+    const seconds = ((to ?? 0) - (from ?? 0)) / 1000;
+    expect(seconds).toBeGreaterThan(120);
+    expect(seconds).toBeLessThan(240);
+    await page.goBack();
+    await page.locator('.segments [aria-current]', { hasText: '15 min' }).waitFor();
+    await waitUntil('the whole range was asked for again', () => asked.length === 2);
+  });
+
+  test('a range without readings is empty and says when the last one came', async () => {
+    const id = await firstSensor(21);
+    await storeReadings(stage.database, [{ signal_id: id, time_us: (now() - 7_200_000) * 1000, value: 71.25 }]);
+    const page = await open(`/machines/21?from=${now() - 3_600_000}&to=${now() - 1_800_000}`);
+    await page.getByText(/No reading in this range. The last one before it came at/).waitFor();
+  });
+
+  test('a language that Intl refuses does not stop the chart from loading', async () => {
+    const id = await firstSensor(22);
+    await storeReadings(
+      stage.database,
+      [1, 2, 3].map((at) => ({ signal_id: id, time_us: (now() - at * 1000) * 1000, value: at })),
+    );
+    const context = await stage.context();
+    const page = await context.newPage();
+    pages.push(page);
+    await page.addInitScript(() => {
+      Object.defineProperty(navigator, 'language', { value: 'en-US@posix', configurable: true });
+    });
+    await page.goto('/machines/22');
+    await page.locator(`[data-signal="${id}"] canvas`).waitFor();
+  });
+
+  test('arrow keys read a trend value by value', async () => {
+    const id = await firstSensor(23);
+    await storeReadings(
+      stage.database,
+      [1, 2, 3].map((at) => ({ signal_id: id, time_us: (now() - at * 1000) * 1000, value: at * 10 })),
+    );
+    const page = await open('/machines/23');
+    const plot = page.locator(`[data-signal="${id}"]`);
+    await plot.locator('canvas').waitFor();
+    await plot.focus();
+    await page.keyboard.press('Home');
+    await page.locator('.trend-readout', { hasText: /30[.,]00/ }).waitFor();
+    await page.keyboard.press('ArrowRight');
+    await page.locator('.trend-readout', { hasText: /20[.,]00/ }).waitFor();
+  });
+});
+
+describe('work orders', () => {
+  test('from proposed to scheduled with only the moves that are allowed', async () => {
+    const id = await writeOrder(stage.database, 31, 'bearing', 2);
+    const page = await open(`/work-orders/${id}`);
+    await page.getByText('Vibration rose 62 % over its baseline').waitFor();
+    expect(await page.getByRole('button', { name: 'Close', exact: true }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await page.locator('.fact', { hasText: 'State' }).getByText('Approved').waitFor();
+    await page.getByRole('button', { name: 'Cancel order' }).click();
+    await page.getByRole('button', { name: 'Back' }).click();
+    await page.getByRole('button', { name: 'Start work' }).click();
+    await page.locator('.history', { hasText: 'Approved → In progress' }).waitFor();
+    await page.getByRole('button', { name: 'Put on hold' }).click();
+    await page.getByLabel('What it waits for').selectOption('parts');
+    await page.locator('form').getByRole('button', { name: 'Put on hold' }).click();
+    await page.locator('.fact', { hasText: 'State' }).getByText('On hold').waitFor();
+  });
+
+  test('a report for which an order is open shows that order instead of a refusal', async () => {
+    const page = await open('/work-orders?new=32');
+    const title = `Leaks oil ${now()}`;
+    const report = async (): Promise<void> => {
+      await page.getByLabel('What is wrong').fill(title);
+      await page.getByRole('button', { name: 'Report', exact: true }).click();
+    };
+    await report();
+    await page.waitForURL(/work-orders\/\d+$/);
+    await page.goto('/work-orders?new=32');
+    await report();
+    await page.getByRole('link', { name: /^Open WO-/ }).click();
+    await page.getByRole('heading', { name: title }).waitFor();
+  });
+});
+
+describe('every page', () => {
+  const paths = ['/', '/lines/1', '/machines/1', '/alarms', '/work-orders', '/work-orders?show=list', '/data'];
+
+  test.each(['light', 'dark'] as const)('fits a phone in %s, without scrolling sideways', async (colorScheme) => {
+    await writeAlarm(
+      stage.database,
+      await firstSensor(33 + (colorScheme === 'dark' ? 1 : 0)),
+      'temperature is above its high limit',
+    );
+    const page = await open('/', {
+      viewport: { width: 390, height: 844 },
+      isMobile: true,
+      hasTouch: true,
+      colorScheme,
+    });
+    for (const path of paths) {
+      await page.goto(path);
+      await page.locator('.chip-live').waitFor();
+      await page.locator('main :is(h1, h2)').first().waitFor({ state: 'attached' });
+      await waitUntil('the page has loaded', async () => (await page.locator('.waiting').count()) === 0);
+      const beyond = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      expect({ path, beyond }).toEqual({ path, beyond: 0 });
+    }
+  });
+
+  test('German numbers and the zone of the plant, not of the viewer', async () => {
+    const page = await open('/', { locale: 'de-DE', timezoneId: 'America/Los_Angeles' });
+    await page.locator('.row-plant .meter-oee .meter-number', { hasText: '79,4' }).waitFor();
+    const berlin = new Intl.DateTimeFormat('de-DE', { hour: '2-digit', timeZone: 'Europe/Berlin' })
+      .format(now())
+      .slice(0, 2);
+    await page.locator('section[aria-label="Berlin"] .site-clock', { hasText: new RegExp(`^${berlin}:`) }).waitFor();
+  });
+
+  test('an address that is no page, a machine that does not exist', async () => {
+    const page = await open('/no/such/page');
+    await page.getByText('There is no such page').waitFor();
+    await page.goto('/machines/999999');
+    await page.getByText('The machine could not be loaded').waitFor();
+  });
+
+  test('the theme is kept over a reload', async () => {
+    const page = await open('/', { colorScheme: 'light' });
+    await page.getByRole('button', { name: 'Dark colours' }).click();
+    await page.reload();
+    await page.getByRole('button', { name: 'Light colours' }).waitFor();
+    expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe('rgb(20, 24, 28)');
+  });
+});
