@@ -24,7 +24,10 @@ try {
 } catch (error) {
   process.exitCode = 1;
   if (error instanceof MigrationError || error instanceof SettingsError) process.stderr.write(`${error.message}\n`);
-  else process.stderr.write(`The database cannot be migrated: ${describe(error)}.\n`);
+  else
+    process.stderr.write(
+      `The database cannot be migrated (${describe(error)}); check DATABASE_URL and that the server runs.\n`,
+    );
 }
 
 /** The message of an error; a refused connection to several addresses has its message only inside. */
