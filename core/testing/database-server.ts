@@ -30,6 +30,7 @@ export const keptPrefix = 'kept_';
 
 const testPrefix = 'millrace_test_';
 const leftOverAfterMs = 6 * 3600_000;
+const keptForMs = 3 * 86_400_000;
 
 /** The name of a test database: when it was made, so that what a killed run left can be told from what is in use. */
 export function testDatabaseName(nowMs: number, unique: string): string {
@@ -87,16 +88,21 @@ async function prepareTemplate(engine: Engine, url: string): Promise<TestServer>
   return { engine, url, template };
 }
 
-/** Drops the databases that killed runs left on a lasting server. */
+/** Drops the databases that killed runs left on a lasting server, and those of failed tests that nobody looks at any more. */
 async function dropLeftOvers(connection: Connection): Promise<void> {
-  const rows = await connection.query<{ datname: string }>(
-    'select datname from pg_database where starts_with(datname, $1)',
-    [testPrefix],
-  );
-  for (const { datname } of rows) {
-    const madeAtMs = Number(datname.slice(testPrefix.length).split('_', 1)[0]) * 1000;
-    if (now() - madeAtMs > leftOverAfterMs)
-      await connection.query(`drop database if exists ${quoteName(datname)} with (force)`);
+  for (const [prefix, limitMs] of [
+    [testPrefix, leftOverAfterMs],
+    [keptPrefix + testPrefix, keptForMs],
+  ] as const) {
+    const rows = await connection.query<{ datname: string }>(
+      'select datname from pg_database where starts_with(datname, $1)',
+      [prefix],
+    );
+    for (const { datname } of rows) {
+      const madeAtMs = Number(datname.slice(prefix.length).split('_', 1)[0]) * 1000;
+      if (now() - madeAtMs > limitMs)
+        await connection.query(`drop database if exists ${quoteName(datname)} with (force)`);
+    }
   }
 }
 
