@@ -14,7 +14,7 @@ export interface Connection {
   /** A named, prepared statement for hot paths; the name must belong to exactly one text. */
   prepared<Row = Record<string, unknown>>(name: string, sql: string, parameters: readonly unknown[]): Promise<Row[]>;
   /** Feeds `chunks` into `COPY … FROM STDIN`; answers the number of rows copied. */
-  copyIn(sql: string, chunks: Iterable<Buffer>): Promise<number>;
+  copyIn(sql: string, chunks: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<number>;
 }
 
 export interface Database extends Connection {
