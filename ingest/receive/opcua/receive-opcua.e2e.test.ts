@@ -83,6 +83,8 @@ function valuesOf(intake: CollectingIntake, url: string, signalId: number): (num
   return [...byTime].sort(([a], [b]) => a - b).map(([, value]) => value);
 }
 
+const bySignal = ([one]: unknown[], [other]: unknown[]) => Number(one) - Number(other);
+
 test('values of every kind arrive with their time and quality; what cannot be stored is rejected or listed', async () => {
   const server = await serve({
     variables: [
@@ -108,7 +110,7 @@ test('values of every kind arrive with their time and quality; what cannot be st
 
   const readings = intake.readings(server.url);
   const first = readings.slice(0, 4).map(({ signal_id, value, quality }) => [signal_id, value, quality]);
-  expect(first.toSorted()).toEqual([
+  expect(first.toSorted(bySignal)).toEqual([
     [1, 0.1, Quality.good],
     [2, Math.fround(21.37), Quality.good],
     [3, -16, Quality.good],
@@ -120,7 +122,7 @@ test('values of every kind arrive with their time and quality; what cannot be st
   ]);
   expect(intake.of(server.url)?.texts).toMatchObject([{ signal_id: 6, text: 'P-100' }]);
   const rejected = intake.of(server.url)?.rejected.map(({ signal_id, reason }) => [signal_id, reason]);
-  expect(rejected?.toSorted()).toEqual([
+  expect(rejected?.toSorted(bySignal)).toEqual([
     [4, 'inexact_number'],
     [7, 'unsupported_type'],
   ]);

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { setErrorLogger, setWarningLogger } from 'node-opcua';
 import type { Log } from '../../../core/log.ts';
 import { requireSetting } from '../../../core/settings.ts';
@@ -40,15 +41,7 @@ export function receiveOpcua(context: ReceiverContext, timing: OpcuaTiming = usu
 
 /** node-opcua prints its warnings, in colours, to the console; here they are debug lines like everyone else's. */
 function routeLibraryLog(log: Log): void {
-  const write = (...words: unknown[]): void => {
-    // oxlint-disable-next-line no-control-regex
-    log.debug(
-      words
-        .map(String)
-        .join(' ')
-        .replaceAll(/\u001b\[[\d;]*m/g, ''),
-    );
-  };
+  const write = (...words: unknown[]): void => log.debug(stripVTControlCharacters(words.map(String).join(' ')));
   setWarningLogger(write);
   setErrorLogger(write);
 }

@@ -13,6 +13,7 @@ test('the first request goes at once, the next ones ever later, and a quiet time
     times.push(nowMs / 1000);
   }
   expect(times).toEqual([0, 5, 15, 35, 75, 155, 315, 615, 915]);
+  noteBirth(rebirth);
   nowMs += 300_000 * 10 + 1;
   wantRebirth(rebirth, 'an unknown metric');
   noteRequest(rebirth, nowMs, 5000);

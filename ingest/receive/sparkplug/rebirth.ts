@@ -37,11 +37,13 @@ export function rebirthDueMs(rebirth: Rebirth): number {
   return Math.max(rebirth.notBeforeMs, rebirth.lastRequestMs + rebirth.waitMs);
 }
 
-/** The request went out at `nowMs`; the next one waits at least `leastMs`. */
+/**
+ * The request went out at `nowMs`; the next one waits at least `leastMs`. The wish stays until the node is born: a
+ * request has QoS 0 and may be lost like any other message.
+ */
 export function noteRequest(rebirth: Rebirth, nowMs: number, leastMs: number): void {
   const quiet = nowMs - rebirth.lastRequestMs > rebirth.waitMs * 10;
   rebirth.waitMs = quiet ? leastMs : Math.min(longestWaitMs, rebirth.waitMs * 2);
   rebirth.lastRequestMs = nowMs;
-  rebirth.reason = '';
   rebirth.requests++;
 }
