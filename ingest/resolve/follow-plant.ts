@@ -1,3 +1,4 @@
+import { pause } from '../../core/clock.ts';
 import type { Database } from '../../core/database.ts';
 import type { Log } from '../../core/log.ts';
 import type { Protocol } from '../../core/reading.ts';
@@ -41,7 +42,9 @@ export function followPlant(options: {
           log.info({ addresses: keys.size }, 'addresses have become known, their parked readings are stored');
         asked = keys;
       } catch (error) {
-        log.warn({ error }, 'the signals could not be read anew; the old ones stay in use until the next change');
+        log.warn({ error }, 'the signals could not be read anew; the old ones stay in use until that succeeds');
+        await pause(2000, closing.signal);
+        again = true;
       }
     } while (again && !closing.signal.aborted);
   }
