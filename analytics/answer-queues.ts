@@ -10,7 +10,7 @@ import { cancelCleared, faultsToBring } from './maintenance/sweep-work-orders.ts
 import { writeShiftInstances } from './oee/shift-instances.ts';
 import { writeSlices } from './oee/write-slices.ts';
 import { writeReliability } from './reliability/write-reliability.ts';
-import { dueNight, markNight, reconcileRollups } from './rollups/reconcile.ts';
+import { dueHour, markHour, reconcileRollups } from './rollups/reconcile.ts';
 import { refreshLate } from './rollups/refresh-late.ts';
 import { refreshRecent } from './rollups/refresh-recent.ts';
 
@@ -62,6 +62,8 @@ export function answerQueues(context: AnswerContext): void {
     sweepMs: 5 * minuteMs,
     sweepPayload: {},
   });
+  // The first sweep of so long a period may be minutes away.
+  void queues.ring('reliability', 'start', {});
   queues.answer('rollups', answerRollups(context), { sweepMs: 10_000, sweepPayload: { from_ms: 0, to_ms: 0 } });
 }
 
@@ -117,14 +119,16 @@ function answerRollups(context: AnswerContext): (payload: { from_ms: number; to_
       await pruneFeed(database);
       prunedAt = nowMs;
     }
-    const night = await dueNight(database, nowMs);
-    if (night === null) return;
-    await database.query('call set_raw_retention($1)', [context.rawRetentionDays]);
-    await database.query('select drop_expired_readings()');
-    const fromMs = Date.parse(`${night}T00:00:00Z`);
-    const differing = await reconcileRollups(database, fromMs, fromMs + dayMs);
-    if (differing > 0)
-      log.error({ buckets: differing, day: night }, 'rollups differed from the readings and were repaired');
-    await markNight(database, night);
+    const hourStart = await dueHour(database, nowMs);
+    if (hourStart === null) return;
+    if (hourStart % dayMs === 0) {
+      await database.query('call set_raw_retention($1)', [context.rawRetentionDays]);
+      await database.query('select drop_expired_readings()');
+    }
+    const differing = await reconcileRollups(database, hourStart, hourStart + hourMs);
+    if (differing > 0) {
+      log.error({ buckets: differing, from_ms: hourStart }, 'rollups differed from the readings and were repaired');
+    }
+    await markHour(database, hourStart);
   };
 }

@@ -40,22 +40,30 @@ export async function reconcileRollups(database: Database, fromMs: number, toMs:
   return differing;
 }
 
+/** Analytics that was away for longer than this does not compare what it missed. */
+const lookBackDays = 7;
+const dayMs = 24 * hourMs;
+
 /**
- * The day (UTC date) whose nightly work is due and not done, or null: yesterday, from 02:00 UTC on. The done mark is kept
- * beside the other memories, so that a restart does not repeat half an hour of comparing.
+ * The next hour (its start) that is due to be compared, or null: from 02:00 UTC on the hours of the day before, one at a
+ * time between the regular refreshes, because a whole day of readings takes minutes. How far it has come is kept beside
+ * the other memories.
  */
-export async function dueNight(database: Database, nowMs: number): Promise<string | null> {
-  const yesterday = new Date(nowMs - 26 * hourMs).toISOString().slice(0, 10);
+export async function dueHour(database: Database, nowMs: number): Promise<number | null> {
+  const endMs = Math.floor((nowMs - 2 * hourMs) / dayMs) * dayMs;
   const [row] = await database.query<{ memory: Buffer }>(
-    `select memory from analytics_memory where follower = 'rollups' and part = 'night'`,
+    `select memory from analytics_memory where follower = 'rollups' and part = 'compared_to'`,
   );
-  return row !== undefined && row.memory.toString() >= yesterday ? null : yesterday;
+  const fromMs =
+    row === undefined ? endMs - dayMs : Math.max(Number(row.memory.toString()), endMs - lookBackDays * dayMs);
+  return fromMs < endMs ? fromMs : null;
 }
 
-export async function markNight(database: Database, date: string): Promise<void> {
+/** The hour that starts at `hourStartMs` has been compared. */
+export async function markHour(database: Database, hourStartMs: number): Promise<void> {
   await database.query(
-    `insert into analytics_memory (follower, part, memory) values ('rollups', 'night', $1)
+    `insert into analytics_memory (follower, part, memory) values ('rollups', 'compared_to', $1)
      on conflict (follower, part) do update set memory = excluded.memory`,
-    [Buffer.from(date)],
+    [Buffer.from(String(hourStartMs + hourMs))],
   );
 }

@@ -3,7 +3,7 @@ import { now } from '../../core/clock.ts';
 import { createTestDatabase, type TestDatabase, testEngines } from '../../core/testing/database.ts';
 import { storeReadings } from '../../core/testing/store-readings.ts';
 import { insertSmallPlant, type SmallPlant } from '../testing/small-plant.ts';
-import { dueNight, markNight, reconcileRollups } from './reconcile.ts';
+import { dueHour, markHour, reconcileRollups } from './reconcile.ts';
 import { mergeRanges, refreshLate } from './refresh-late.ts';
 import { refreshRecent } from './refresh-recent.ts';
 
@@ -67,13 +67,16 @@ describe.each(testEngines())('rollups on %s', (engine) => {
     expect(await reconcileRollups(database, start, start + 20 * minute)).toBe(0);
   });
 
-  it('does the night’s work once', async () => {
-    const noon = Date.parse('2026-03-05T12:00Z');
-    expect(await dueNight(database, noon)).toBe('2026-03-04');
-    await markNight(database, '2026-03-04');
-    expect(await dueNight(database, noon)).toBeNull();
-    expect(await dueNight(database, Date.parse('2026-03-06T01:59Z'))).toBeNull();
-    expect(await dueNight(database, Date.parse('2026-03-06T02:00Z'))).toBe('2026-03-05');
+  it('compares each hour of the day before once, at night', async () => {
+    const at = (text: string): number => Date.parse(`2026-03-${text}Z`);
+    expect(await dueHour(database, at('05T12:00'))).toBe(at('04T00:00'));
+    await markHour(database, at('04T00:00'));
+    expect(await dueHour(database, at('05T12:00'))).toBe(at('04T01:00'));
+    await markHour(database, at('04T23:00'));
+    expect(await dueHour(database, at('05T12:00'))).toBeNull();
+    expect(await dueHour(database, at('06T01:59'))).toBeNull();
+    expect(await dueHour(database, at('06T02:00'))).toBe(at('05T00:00'));
+    expect(await dueHour(database, at('26T02:00'))).toBe(at('19T00:00'));
   });
 });
 
