@@ -54,8 +54,8 @@ test('coverage', () => {
     'full',
     'partial',
     'partial',
-    'hidden',
-    'hidden',
+    'thin',
+    'thin',
     'not scheduled',
   ]);
 });

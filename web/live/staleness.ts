@@ -1,4 +1,4 @@
-/** What can be said about a value at this moment. The same words stand on every page and in docs/data-states.md. */
+/** What can be said about a value at this moment. The same words stand on every page and in web/README.md. */
 export type DataState = 'live' | 'late' | 'stale' | 'uncertain' | 'bad' | 'offline' | 'never';
 
 export interface Observation {
@@ -39,13 +39,13 @@ export function isPresent(state: DataState): boolean {
   return state === 'live' || state === 'late' || state === 'uncertain';
 }
 
-/** Below this share of received data a figure carries a note; below half it is not shown at all. */
-export const partialBelow = 0.95;
-export const hiddenBelow = 0.5;
+/** Below this share of received data a figure carries a note; below half of it, it is drawn as not to be relied on. */
+const partialBelow = 0.95;
+const thinBelow = 0.5;
 
-/** How a figure with this coverage (0…1, null when nothing was planned) may be shown. */
-export function coverageState(coverage: number | null): 'full' | 'partial' | 'hidden' | 'not scheduled' {
+/** How a figure with this coverage (0…1, null when nothing was planned) is shown. */
+export function coverageState(coverage: number | null): 'full' | 'partial' | 'thin' | 'not scheduled' {
   if (coverage === null) return 'not scheduled';
-  if (coverage < hiddenBelow) return 'hidden';
+  if (coverage < thinBelow) return 'thin';
   return coverage < partialBelow ? 'partial' : 'full';
 }

@@ -41,7 +41,7 @@ function Books() {
       <Failed what="The ledger" error={ledger.error} retry={ledger.reload} />
     );
   const { balanced, differences, in_journal, totals, sources } = ledger.value;
-  const sum = (name: 'received' | 'stored' | 'duplicate' | 'rejected' | 'parked' | 'lost_upstream'): number =>
+  const sum = (name: 'received' | 'stored' | 'duplicate' | 'rejected' | 'parked' | 'dropped'): number =>
     sources.reduce((all, source) => all + source[name], 0);
   return (
     <section class="panel">
@@ -61,10 +61,11 @@ function Books() {
         <Term name="duplicate" value={sum('duplicate')} /> +
         <Term name="rejected" value={sum('rejected')} /> +
         <Term name="parked" value={sum('parked')} /> +
-        <Term name="in the journal" value={in_journal} />
+        <Term name="dropped" value={sum('dropped')} />
       </p>
       <p class="muted small">
-        Since the beginning. In the last hour: {formatCount(totals.received)} received, {formatCount(totals.late)} late,{' '}
+        Since the beginning, once stored; {formatCount(in_journal)} more are safe in the journal and not stored yet. In
+        the last hour: {formatCount(totals.received)} received, {formatCount(totals.late)} late,{' '}
         {formatCount(totals.lost_upstream)} lost before they reached Millrace.
       </p>
     </section>

@@ -11,10 +11,14 @@ export const ratioNames: Record<Ratio, string> = {
   quality: 'Quality',
 };
 
-/** A ratio that may be shown: null when it has no meaning or when less than half of the data came in. */
+/** A ratio, or null when it has no meaning or nothing was planned. */
 export function shownRatio(figures: OeeFigures | null | undefined, ratio: Ratio): number | null {
-  if (figures == null || coverageState(figures.coverage) === 'hidden' || figures.coverage === null) return null;
-  return figures[ratio];
+  return figures == null || figures.coverage === null ? null : figures[ratio];
+}
+
+/** Whether less than half of the data came in: the figure is true for that part only and is drawn accordingly. */
+export function isThin(figures: OeeFigures | null | undefined): boolean {
+  return figures != null && coverageState(figures.coverage) === 'thin';
 }
 
 const flagNotes: Record<OeeFigures['flags'][number], string> = {
@@ -28,7 +32,7 @@ const flagNotes: Record<OeeFigures['flags'][number], string> = {
 export function figuresNote(figures: OeeFigures | null): { text: string; tone: 'plain' | 'minor' } | null {
   if (figures === null || figures.coverage === null) return { text: 'not scheduled', tone: 'plain' };
   const coverage = coverageState(figures.coverage);
-  if (coverage !== 'full') return { text: `${formatPercent(figures.coverage, 0)} data`, tone: 'minor' };
+  if (coverage !== 'full') return { text: `only ${formatPercent(figures.coverage, 0)} data`, tone: 'minor' };
   const [flag] = figures.flags;
   return flag === undefined ? null : { text: flagNotes[flag], tone: 'minor' };
 }
@@ -57,7 +61,10 @@ export function Meter({
   const style = useComputed(
     () => `transform:scaleX(${Math.min(1, Math.max(0, shownRatio(read(), ratio) ?? 0)).toFixed(3)})`,
   );
-  const look = useComputed(() => `meter meter-${ratio}${text.value === unknownFigure ? ' meter-none' : ''}`);
+  const look = useComputed(
+    () =>
+      `meter meter-${ratio}${text.value === unknownFigure ? ' meter-none' : ''}${isThin(read()) ? ' meter-thin' : ''}`,
+  );
   return (
     <span class={look}>
       <span class="meter-number">{text}</span>

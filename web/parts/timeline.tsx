@@ -64,7 +64,7 @@ export function Timeline({ machines, intervals, from_ms, to_ms, zone }: Props) {
         </svg>
         <div class="timeline-axis" aria-hidden="true">
           {hours.map((ms) => (
-            <span key={ms} style={`left:${(x(ms) / width) * 100}%`}>
+            <span key={ms} class={edgeOf(x(ms))} style={`left:${(x(ms) / width) * 100}%`}>
               {formatClock(ms, zone)}
             </span>
           ))}
@@ -73,6 +73,12 @@ export function Timeline({ machines, intervals, from_ms, to_ms, zone }: Props) {
       <Legend />
     </div>
   );
+}
+
+/** Labels at the ends stand inside the frame. */
+function edgeOf(x: number): string {
+  if (x < width * 0.02) return 'timeline-first';
+  return x > width * 0.98 ? 'timeline-last' : '';
 }
 
 function Bar({
