@@ -22,6 +22,11 @@ export function createFeedFollower(): FeedFollower {
   return {
     async start(connection) {
       cursor = await feedEnd(connection);
+      // Asked for anew: since the last client left, batches were stored that nobody here has seen.
+      const [newest] = await connection.query<{ at: number | null }>(
+        'select (extract(epoch from max(stored_at)) * 1000)::float8 as at from reading_batch',
+      );
+      storedAtMs = newest?.at ?? null;
     },
     stop() {
       cursor = undefined;
