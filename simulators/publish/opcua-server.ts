@@ -71,7 +71,8 @@ async function openServer(
     userCertificateManager: certificates,
     buildInfo: { productName: 'Millrace simulator', manufacturerName: 'Millrace' },
     serverInfo: { applicationUri: 'urn:millrace:simulator', productUri: 'urn:millrace:simulator' },
-    serverCapabilities: { maxSubscriptions: 100, maxMonitoredItemsPerSubscription: 10_000 },
+    // 0: a client that asks for every change gets every change; otherwise they are coalesced over 50 ms.
+    serverCapabilities: { maxSubscriptions: 100, maxMonitoredItemsPerSubscription: 10_000, minSupportedSampleRate: 0 },
     disableDiscovery: true,
     isAuditing: false,
   });
