@@ -76,6 +76,24 @@ export async function migrateQueues(databaseUrl: string): Promise<void> {
   }
 }
 
+/** The values of a Redis server's settings, for the doctor. Throws when the server does not answer or does not tell. */
+export async function readRedisSettings(redisUrl: string, names: readonly string[]): Promise<Record<string, string>> {
+  const connection = new Redis(redisUrl, { lazyConnect: true, maxRetriesPerRequest: 0, retryStrategy: () => null });
+  // The error comes with the failed command too; without a listener it would also be printed.
+  connection.on('error', () => undefined);
+  try {
+    await connection.connect();
+    const settings: Record<string, string> = {};
+    for (const name of names) {
+      const [key, value] = (await connection.config('GET', name)) as string[];
+      if (key !== undefined && value !== undefined) settings[key] = value;
+    }
+    return settings;
+  } finally {
+    connection.disconnect();
+  }
+}
+
 const keepJobs = { removeOnComplete: true, removeOnFail: { count: 100 } } as const;
 
 /**
