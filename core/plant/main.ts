@@ -15,6 +15,7 @@ const usage = `How to bring your plant in and out (docs/your-plant.md):
   npm run plant -- import FILE --check     only say what is wrong; needs no database
   npm run plant -- import FILE --remove    also remove what the database has and FILE has not
   npm run plant -- export FILE             write the plant to FILE (.csv, .yaml)
+  npm run plant -- export FILE --semicolon with semicolons and decimal commas, for such spreadsheets
   npm run plant -- reference               import the reference plant
   npm run plant -- reference --if-empty    import it only where no plant is yet
   npm run plant -- reference FILE          write the reference plant to FILE, as an example
@@ -26,6 +27,7 @@ async function main(): Promise<void> {
     options: {
       check: { type: 'boolean' },
       remove: { type: 'boolean' },
+      semicolon: { type: 'boolean' },
       'if-empty': { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -37,6 +39,7 @@ async function main(): Promise<void> {
     return;
   }
   const settings = readSettings();
+  const delimiter = values.semicolon === true ? ';' : ',';
   switch (command) {
     case 'import': {
       const plant = readPlantFile(requireFile(file));
@@ -46,7 +49,7 @@ async function main(): Promise<void> {
     }
     case 'export': {
       const plant = await withDatabase((database) => exportPlant(database, settings.ENTERPRISE));
-      writePlantFile(requireFile(file), plant);
+      writePlantFile(requireFile(file), plant, delimiter);
       process.stdout.write(`${file}: ${describe(plant)}.\n`);
       return;
     }
@@ -58,7 +61,7 @@ async function main(): Promise<void> {
         else process.stdout.write(`${present} machines are there already.\n`);
         return;
       }
-      writePlantFile(file, plant);
+      writePlantFile(file, plant, delimiter);
       process.stdout.write(`${file}: ${describe(plant)}.\n`);
       return;
     }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -171,10 +171,28 @@ describe('a plant as YAML', () => {
   });
 });
 
+describe('the example of the guide', () => {
+  const guide = readFileSync(join(import.meta.dirname, '../../docs/your-plant.md'), 'utf8');
+  const block = (language: string): string => new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(guide)?.[1] ?? '';
+
+  it('is right, and says the same in CSV and in YAML', () => {
+    const plant = readPlantCsv(block('csv'));
+    expect(plant.sites[0]?.lines[0]?.machines[0]?.signals.map((signal) => signal.name)).toEqual([
+      'temperature',
+      'vibration',
+      'state',
+      'good',
+      'reject',
+    ]);
+    expect(readPlantYaml(block('yaml'))).toEqual(plant);
+  });
+});
+
 describe('the reference plant', () => {
   it('comes back equal from CSV and from YAML', () => {
     const plant = referencePlant(1781);
     expect(readPlantCsv(writePlantCsv(plant))).toEqual(plant);
+    expect(readPlantCsv(writePlantCsv(plant, ';'))).toEqual(plant);
     expect(readPlantYaml(writePlantYaml(plant))).toEqual(plant);
   });
 });

@@ -20,9 +20,9 @@ export function readPlantFile(path: string): Plant {
   return form === 'csv' ? readPlantCsv(text) : readPlantYaml(text.replace(/^\uFEFF/, ''));
 }
 
-/** Writes a plant to a file in the form that its extension says. */
-export function writePlantFile(path: string, plant: Plant): void {
-  writeFileSync(path, formOf(path) === 'csv' ? writePlantCsv(plant) : writePlantYaml(plant));
+/** Writes a plant to a file in the form that its extension says; the delimiter is for CSV. */
+export function writePlantFile(path: string, plant: Plant, delimiter: ',' | ';' = ','): void {
+  writeFileSync(path, formOf(path) === 'csv' ? writePlantCsv(plant, delimiter) : writePlantYaml(plant));
 }
 
 function formOf(path: string): 'csv' | 'yaml' {

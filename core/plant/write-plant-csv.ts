@@ -4,11 +4,15 @@ import { tableColumns, type RecordKind } from './plant-table.ts';
 
 type Cells = Partial<Record<string, string | number | boolean | null>>;
 
-/** A plant as CSV (comma, CRLF, UTF-8 with a byte order mark so that Excel sees it) that `readPlantCsv` reads back equal. */
-export function writePlantCsv(plant: Plant): string {
-  const rows: string[] = [tableColumns.join(',')];
+/**
+ * A plant as CSV (CRLF, UTF-8 with a byte order mark so that Excel sees it) that `readPlantCsv` reads back equal. With a
+ * semicolon, numbers have decimal commas, as spreadsheets of those countries expect.
+ */
+export function writePlantCsv(plant: Plant, delimiter: ',' | ';' = ','): string {
+  const rows: string[] = [tableColumns.join(delimiter)];
   const add = (record: RecordKind, cells: Cells): void => {
-    rows.push(tableColumns.map((column) => (column === 'record' ? record : quote(cells[column]))).join(','));
+    const text = (column: string): string => (column === 'record' ? record : quote(cells[column], delimiter));
+    rows.push(tableColumns.map(text).join(delimiter));
   };
   add('enterprise', { enterprise: plant.enterprise });
   for (const product of plant.products) add('product', { product: product.code, title: product.title });
@@ -39,7 +43,8 @@ function writeLine(site: PlantSite, line: PlantLine, add: (record: RecordKind, c
   }
 }
 
-function quote(cell: string | number | boolean | null | undefined): string {
+function quote(cell: string | number | boolean | null | undefined, delimiter: ',' | ';'): string {
+  if (typeof cell === 'number') return delimiter === ';' ? String(cell).replace('.', ',') : String(cell);
   const text = String(cell ?? '');
   return /[",;\r\n]|^\s|\s$/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
