@@ -1,7 +1,17 @@
 import { hostname } from 'node:os';
-import { MessageSecurityMode, OPCUAClient, SecurityPolicy, UserTokenType, type UserIdentityInfo } from 'node-opcua';
+import { stripVTControlCharacters } from 'node:util';
+import {
+  MessageSecurityMode,
+  OPCUAClient,
+  SecurityPolicy,
+  setErrorLogger,
+  setWarningLogger,
+  UserTokenType,
+  type UserIdentityInfo,
+} from 'node-opcua';
 import { monotonic, pause } from '../../../core/clock.ts';
 import { retryDelay } from '../../../core/retry.ts';
+import type { Log } from '../../../core/log.ts';
 import type { ReceiverContext, Source, SourceState } from '../receiver.ts';
 import { listCertificates, openCertificates } from './certificates.ts';
 import type { LastHeard } from './last-heard.ts';
@@ -218,4 +228,11 @@ function countItems({ subscriptions }: ServerSession): number {
   let count = 0;
   for (const { items } of subscriptions.values()) count += items.size;
   return count;
+}
+
+/** node-opcua prints its warnings, in colours, to the console; here they are debug lines like everyone else's. */
+export function routeLibraryLog(log: Log): void {
+  const write = (...words: unknown[]): void => log.debug(stripVTControlCharacters(words.map(String).join(' ')));
+  setWarningLogger(write);
+  setErrorLogger(write);
 }

@@ -1,10 +1,7 @@
-import { stripVTControlCharacters } from 'node:util';
-import { setErrorLogger, setWarningLogger } from 'node-opcua';
-import type { Log } from '../../../core/log.ts';
 import { requireSetting } from '../../../core/settings.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
 import { openLastHeard } from './last-heard.ts';
-import { openLink } from './link.ts';
+import type { Link } from './link.ts';
 
 export interface OpcuaTiming {
   /** Data that stay away for so long (and for 20 sampling intervals) are looked into. */
@@ -21,27 +18,36 @@ const usualTiming: OpcuaTiming = { silenceMs: 30_000, retryItemsMs: 30_000 };
  * OPCUA_URLS is not set.
  */
 export function receiveOpcua(context: ReceiverContext, timing: OpcuaTiming = usualTiming): Receiver {
-  const { settings, registry } = context;
+  const { settings, registry, log } = context;
   const urls = new Set(requireSetting(settings, 'OPCUA_URLS'));
-  routeLibraryLog(context.log.child({ receiver: 'opcua' }));
   const lastHeard = openLastHeard(settings.DATA_DIR);
   const claims = new Map<string, string>();
-  const links = [...urls].map((url) => openLink({ context, url, claims, lastHeard, ...timing }));
+  const links = new Map<string, Link>();
+  let isClosed = false;
+
+  // node-opcua takes half a second and 100 MB to load, which a plant without OPC UA should not pay.
+  const opening = import('./link.ts').then(
+    ({ openLink, routeLibraryLog }) => {
+      if (isClosed) return;
+      routeLibraryLog(log.child({ receiver: 'opcua' }));
+      for (const url of urls) links.set(url, openLink({ context, url, claims, lastHeard, ...timing }));
+    },
+    (error: unknown) => log.fatal({ error }, 'OPC UA cannot be loaded; is the installation whole?'),
+  );
   const stopListening = registry.onChange(() => {
-    for (const link of links) link.adapt();
+    for (const link of links.values()) link.adapt();
   });
   return {
-    states: () => links.map((link) => link.state()),
+    states: () =>
+      [...urls].map(
+        (url) =>
+          links.get(url)?.state() ?? { protocol: 'opcua', name: url, connected: false, status: { last_error: '' } },
+      ),
     async close() {
+      isClosed = true;
       stopListening();
-      await Promise.all(links.map((link) => link.close()));
+      await opening;
+      await Promise.all([...links.values()].map((link) => link.close()));
     },
   };
-}
-
-/** node-opcua prints its warnings, in colours, to the console; here they are debug lines like everyone else's. */
-function routeLibraryLog(log: Log): void {
-  const write = (...words: unknown[]): void => log.debug(stripVTControlCharacters(words.map(String).join(' ')));
-  setWarningLogger(write);
-  setErrorLogger(write);
 }
