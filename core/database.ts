@@ -74,6 +74,9 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
   const pool = new pg.Pool(config);
   pool.on('error', (error) => options.log.warn({ error }, 'an idle database connection was lost'));
+  // Between the pool's own listener and the borrower's there is none for a moment: a server that hangs up right behind
+  // its greeting, in the same packet, would end the process. Whoever has the connection learns it from the next query.
+  pool.on('connect', (client) => client.on('error', () => undefined));
 
   /** Lends a connection to `work`, which says whether the next borrower may have it. */
   async function lend<Result>(work: (connection: Connection, keep: () => void) => Promise<Result>): Promise<Result> {
@@ -123,6 +126,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   async function listenOnce(channel: string, onNotify: (payload: string) => void, signal: AbortSignal): Promise<void> {
     const client = new pg.Client({ ...config, application_name: `${options.name} listen` });
     let onAbort: () => void = () => undefined;
+    // The same moment without a listener as above.
+    client.on('error', () => undefined);
     try {
       await client.connect();
       const ended = new Promise<void>((resolve, reject) => {
