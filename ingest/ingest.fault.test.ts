@@ -65,7 +65,14 @@ describe.each(testEngines())('on %s', (engine) => {
     const acknowledged = publisher.acknowledged();
     await waitUntil(
       'all that was acknowledged is stored',
-      async () => (await storedChecksum(database)).readings >= acknowledged.readings,
+      async () => {
+        const { readings } = await storedChecksum(database);
+        if (readings >= acknowledged.readings) return true;
+        const [gateway] = await database.query('select reported_at, journal_readings, status from gateway');
+        throw new Error(
+          `${readings} of ${acknowledged.readings} are stored; the gateway says ${JSON.stringify(gateway)}`,
+        );
+      },
       { limitMs: 60_000, everyMs: 100 },
     );
     expect(await storedChecksum(database)).toEqual(acknowledged);
