@@ -59,11 +59,9 @@ export function answerQueues(context: AnswerContext): void {
     { sweepMs: 15_000, sweepPayload: { fault_id: everything } },
   );
   queues.answer('reliability', async ({ machine_ids }) => writeReliability(database, context.clock(), machine_ids), {
-    sweepMs: 5 * minuteMs,
+    sweepMs: 2 * minuteMs,
     sweepPayload: {},
   });
-  // The first sweep of so long a period may be minutes away.
-  void queues.ring('reliability', 'start', {});
   queues.answer('rollups', answerRollups(context), { sweepMs: 10_000, sweepPayload: { from_ms: 0, to_ms: 0 } });
 }
 

@@ -103,6 +103,15 @@ describe('the sensor score', () => {
     }
   });
 
+  it('does not take warming up for normal', () => {
+    const sensor = createSensor();
+    // From 20 to 45 degrees with a time constant of a quarter of an hour.
+    for (let minute = 0; minute < 90; minute++) sensor.run(60, 45 - 25 * Math.exp(-minute / 15), { noise: 0.3 });
+    sensor.run(3600, 45, { noise: 0.3 });
+    expect(sensor.said).toEqual([]);
+    expect(sensor.detector.memory.baseline[0]).toBeCloseTo(45, 0);
+  });
+
   it('ignores a single wild value', () => {
     const sensor = createSensor();
     sensor.run(1000, 20);

@@ -20,12 +20,20 @@ const learnProductSamples = 120;
 /** The spread is that of means of 20 samples, which vary about as much as the fast average does. */
 const blockSamples = 20;
 /**
- * The baseline follows the fast average with a time constant of 7200 samples (2 h at 1 Hz). During an anomaly it follows
- * ten times slower: nearly frozen, so that a fault is not learnt, and yet a machine that is different for good since a
- * repair becomes normal again after a day.
+ * What is learnt while the sensor still moves is no baseline: a machine that warms up from cold was called overheating
+ * half an hour later. Learning starts again when the blocks spread three times more than neighbouring blocks differ (von
+ * Neumann's ratio), or under a further product when its halves are two spreads apart; at most this often.
  */
-const baselineRate = 1 / 7200;
-const anomalousBaselineRate = baselineRate / 10;
+const wanderRatio = 3;
+const halvesApart = 2;
+const mostAttempts = 15;
+/**
+ * The baseline is the mean of all samples until it has seen this many (2 h at 1 Hz), and follows the fast average with
+ * that time constant from then on. During an anomaly it follows ten times slower: nearly frozen, so that a fault is not
+ * learnt, and yet a machine that is different for good since a repair becomes normal again after a day.
+ */
+const matureSamples = 7200;
+const anomalousRate = 0.1;
 const spreadRate = 1e-4;
 /** An anomaly opens at this many spreads for `openUs`, and closes below `closeDeviation` for `closeUs`. */
 const openDeviation = 8;
@@ -37,8 +45,9 @@ const productSlots = 4;
 
 export interface Detector {
   memory: {
-    /** Samples of the present learning phase; it stays at its target afterwards. */
+    /** Samples that the baseline has seen; below the target it is learning. */
     learnt: Int32Array;
+    attempts: Uint8Array;
     /** 1: the spread is known. */
     spread_known: Uint8Array;
     average: Float32Array;
@@ -48,6 +57,10 @@ export interface Detector {
     block_sum: Float64Array;
     block_mean: Float32Array;
     block_m2: Float32Array;
+    last_block: Float32Array;
+    /** Sum of the squared differences of neighbouring blocks. */
+    block_steps: Float32Array;
+    first_half: Float32Array;
     /** Product (order text id) of the present baseline; 0 none. */
     product: Int32Array;
     products: Int32Array;
@@ -78,6 +91,7 @@ export function createDetector(plant: Plant): Detector {
   const detector: Detector = {
     memory: {
       learnt: new Int32Array(n),
+      attempts: new Uint8Array(n),
       spread_known: new Uint8Array(n),
       average: new Float32Array(n),
       baseline: new Float32Array(n),
@@ -86,6 +100,9 @@ export function createDetector(plant: Plant): Detector {
       block_sum: new Float64Array(n),
       block_mean: new Float32Array(n),
       block_m2: new Float32Array(n),
+      last_block: new Float32Array(n),
+      block_steps: new Float32Array(n),
+      first_half: new Float32Array(n),
       product: new Int32Array(n),
       products: new Int32Array(n * productSlots),
       product_baseline: new Float32Array(n * productSlots),
@@ -139,7 +156,8 @@ export function observeSample(
   m.deviation[slot] = deviation;
   const size = Math.abs(deviation);
   const quiet = (m.phase[slot] ?? 0) < 2;
-  m.baseline[slot] = baseline + (quiet ? baselineRate : anomalousBaselineRate) * (average - baseline);
+  m.baseline[slot] = baseline + ((quiet ? 1 : anomalousRate) / learnt) * (average - baseline);
+  if (quiet && learnt < matureSamples) m.learnt[slot] = learnt + 1;
   if (quiet && size < closeDeviation) {
     const square = spread * spread + spreadRate * ((average - baseline) ** 2 - spread * spread);
     m.spread[slot] = Math.max(Math.sqrt(square), m.floor[slot] ?? 0);
@@ -155,25 +173,51 @@ function learn(detector: Detector, slot: number, value: number, learnt: number, 
   m.baseline[slot] = (m.baseline[slot] ?? 0) + (value - (m.baseline[slot] ?? 0)) / count;
   m.deviation[slot] = Number.NaN;
   m.block_sum[slot] = (m.block_sum[slot] ?? 0) + value;
-  if (count % blockSamples === 0) {
-    const blocks = count / blockSamples;
-    const mean = (m.block_sum[slot] ?? 0) / blockSamples;
-    const delta = mean - (m.block_mean[slot] ?? 0);
-    m.block_mean[slot] = (m.block_mean[slot] ?? 0) + delta / blocks;
-    m.block_m2[slot] = (m.block_m2[slot] ?? 0) + delta * (mean - (m.block_mean[slot] ?? 0));
-    m.block_sum[slot] = 0;
-  }
+  if (count % blockSamples === 0) learnBlock(m, slot, count / blockSamples);
+  if (count === target / 2) m.first_half[slot] = m.baseline[slot] ?? 0;
   if (count < target) return;
+
   const baseline = m.baseline[slot] ?? 0;
+  const blocks = target / blockSamples;
+  // A sensor that hardly moves must not alarm at the last digit: 0.2 % of its range or value is never unusual.
+  const floor = Math.max(0.002 * (detector.range[slot] ?? 0), 0.002 * Math.abs(baseline), 1e-9);
+  const variance = Math.max((m.block_m2[slot] ?? 0) / (blocks - 1), floor * floor);
+  const known = m.spread_known[slot] === 1;
+  const wanders = known
+    ? 2 * Math.abs(baseline - (m.first_half[slot] ?? 0)) > halvesApart * (m.spread[slot] ?? 0)
+    : variance > wanderRatio * Math.max((m.block_steps[slot] ?? 0) / (2 * (blocks - 1)), floor * floor);
+  if (wanders && (m.attempts[slot] ?? 0) < mostAttempts) {
+    m.attempts[slot] = (m.attempts[slot] ?? 0) + 1;
+    startLearning(m, slot);
+    return;
+  }
+  m.attempts[slot] = 0;
   m.average[slot] = baseline;
-  if (m.spread_known[slot] === 0) {
-    const blocks = learnSamples / blockSamples;
-    // A sensor that hardly moves must not alarm at the last digit: 0.2 % of its range or value is never unusual.
-    m.floor[slot] = Math.max(0.002 * (detector.range[slot] ?? 0), 0.002 * Math.abs(baseline), 1e-9);
-    m.spread[slot] = Math.max(Math.sqrt((m.block_m2[slot] ?? 0) / (blocks - 1)), m.floor[slot] ?? 0);
+  if (!known) {
+    m.floor[slot] = floor;
+    m.spread[slot] = Math.sqrt(variance);
     m.spread_known[slot] = 1;
   }
   rememberProduct(detector, slot, baseline);
+}
+
+function learnBlock(m: Detector['memory'], slot: number, blocks: number): void {
+  const mean = (m.block_sum[slot] ?? 0) / blockSamples;
+  const delta = mean - (m.block_mean[slot] ?? 0);
+  m.block_mean[slot] = (m.block_mean[slot] ?? 0) + delta / blocks;
+  m.block_m2[slot] = (m.block_m2[slot] ?? 0) + delta * (mean - (m.block_mean[slot] ?? 0));
+  if (blocks > 1) m.block_steps[slot] = (m.block_steps[slot] ?? 0) + (mean - (m.last_block[slot] ?? 0)) ** 2;
+  m.last_block[slot] = mean;
+  m.block_sum[slot] = 0;
+}
+
+function startLearning(m: Detector['memory'], slot: number): void {
+  m.learnt[slot] = 0;
+  m.baseline[slot] = 0;
+  m.block_sum[slot] = 0;
+  m.block_mean[slot] = 0;
+  m.block_m2[slot] = 0;
+  m.block_steps[slot] = 0;
 }
 
 /** Leaves the baseline of one product for that of another; an unknown product is learnt first. */
@@ -182,20 +226,17 @@ function changeProduct(detector: Detector, slot: number, product: number): void 
   const target = m.spread_known[slot] === 1 ? learnProductSamples : learnSamples;
   if ((m.learnt[slot] ?? 0) >= target) rememberProduct(detector, slot, m.baseline[slot] ?? 0);
   m.product[slot] = product;
-  m.block_sum[slot] = 0;
-  m.block_mean[slot] = 0;
-  m.block_m2[slot] = 0;
+  m.attempts[slot] = 0;
   if (m.phase[slot] === 1) m.phase[slot] = 0;
   for (let part = slot * productSlots; part < (slot + 1) * productSlots; part++) {
     // Products are stored as id + 1, so that 0 means an empty place.
     if (m.products[part] !== product + 1) continue;
     m.baseline[slot] = m.product_baseline[part] ?? 0;
     m.average[slot] = m.baseline[slot] ?? 0;
-    m.learnt[slot] = learnSamples;
+    m.learnt[slot] = matureSamples;
     return;
   }
-  m.learnt[slot] = 0;
-  m.baseline[slot] = 0;
+  startLearning(m, slot);
   m.deviation[slot] = Number.NaN;
 }
 

@@ -18,6 +18,10 @@ export interface MachineMemory {
   counted_us: number;
   fusion: FusionMemory;
   open_sensors: number;
+  /** Start of the present run, when a sample was last seen running, and from when the sensors are judged in this run. */
+  run_started_us: number;
+  last_running_us: number;
+  judged_from_us: number;
 }
 
 /** Everything the follower holds in memory: the plant, what it remembers of it, and what it has not written yet. */
@@ -47,6 +51,9 @@ export function createLive(plant: Plant): Live {
       counted_us: 0,
       fusion: createFusion(),
       open_sensors: 0,
+      run_started_us: 0,
+      last_running_us: 0,
+      judged_from_us: 0,
     })),
     last_us: new Float64Array(n),
     last_good_us: new Float64Array(n),

@@ -14,7 +14,7 @@ function kindOf(column: Columns[string]): Kind {
 
 /**
  * Columns as bytes: a JSON line that names them (`[["name","f64",length],…]`) and then their little-endian contents in
- * that order, deflated: 600 KB of the reference plant, most of it zeros, become 150 KB in 4 ms. Named columns, so that a
+ * that order, deflated: 600 KB of the reference plant become about 60 KB in 2 ms. Named columns, so that a
  * newer version may add or drop one and still read what an older one wrote.
  */
 export function packColumns(columns: Columns): Buffer {

@@ -17,8 +17,14 @@ import {
 import type { Live, MachineMemory } from './live.ts';
 import { addCount, addLateHeard, noteInterval } from './outcome.ts';
 
-/** A machine that has just started is neither judged nor learnt from for this long: speeds and temperatures ramp. */
+/** The inner limits wait for this long after a machine started, because speeds and currents ramp. */
 const settleUs = 60e6;
+/**
+ * The detector waits for as long as the machine had stood still, between these: what has cooled for ten minutes needs
+ * about as long to be warm again.
+ */
+const leastWaitUs = 60e6;
+const mostWaitUs = 1800e6;
 
 /** True when every row belongs to a signal of the loaded plant. */
 export function knowsAll(live: Live, readings: ReadingColumns): boolean {
@@ -170,12 +176,25 @@ function takeSample(live: Live, memory: MachineMemory, slot: number, timeUs: num
   observeLimits(live.limits, slot, timeUs, value, settled, lastGoodUs, ({ kind, raised, at_us, limit, value: worst }) =>
     outcome.alarms.push({ machine, slot, kind, raised, at_us, limit, value: worst }),
   );
-  if (!settled) return;
+  if (open?.state !== 'running' || timeUs < judgedFrom(memory, open.started_us, timeUs)) return;
   observeSample(detector, slot, timeUs, value, memory.order, (change) => {
     outcome.anomalies.push({ slot, ...change });
     memory.open_sensors += change.opened ? 1 : -1;
   });
   if (memory.open_sensors > 0 || memory.fusion.phase !== 'quiet') takeFusion(live, memory, machine, timeUs);
+}
+
+/** From when the sensors are judged in the run that began at `startedUs`. */
+function judgedFrom(memory: MachineMemory, startedUs: number, timeUs: number): number {
+  if (memory.run_started_us !== startedUs) {
+    const stoodUs = memory.last_running_us === 0 ? 0 : startedUs - memory.last_running_us;
+    memory.run_started_us = startedUs;
+    // A short stop does not shorten the wait that a long one before it asked for.
+    const wait = Math.min(mostWaitUs, Math.max(leastWaitUs, stoodUs));
+    memory.judged_from_us = Math.max(memory.judged_from_us, startedUs + wait);
+  }
+  memory.last_running_us = timeUs;
+  return memory.judged_from_us;
 }
 
 function takeFusion(live: Live, memory: MachineMemory, machine: number, timeUs: number): void {
