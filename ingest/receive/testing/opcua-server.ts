@@ -10,6 +10,7 @@ import {
   Variant,
   VariantArrayType,
 } from 'node-opcua';
+import { now } from '../../../core/clock.ts';
 
 /** A real OPC UA server with variables whose values, times and statuses a test decides. */
 export interface TestOpcuaServer {
@@ -98,7 +99,7 @@ export async function startOpcuaServer(options: TestOpcuaServerOptions): Promise
       variables.set(name, variable);
       test.set(name, value);
     },
-    set(name, value, { status = 0, time = new Date() } = {}) {
+    set(name, value, { status = 0, time = new Date(now()) } = {}) {
       const variable = variables.get(name);
       if (variable === undefined) throw new Error(`The test server has no variable "${name}".`);
       const code = Object.values(StatusCodes).find((one) => one.value === status) ?? StatusCodes.Good;
