@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { buildPlant } from '../plant.ts';
-import { type AnomalyChange, createDetector, type Detector, observeSample, scoreOf } from './detector.ts';
+import { type AnomalyChange, observeSample, scoreOf } from './detector.ts';
+import { createDetector, type Detector } from './detector-memory.ts';
 
 const second = 1e6;
 

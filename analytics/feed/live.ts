@@ -1,6 +1,6 @@
 import { createLimits, dropLostLimits, type Limits } from '../alarms/limits.ts';
 import { createFusion, type FusionMemory } from '../alarms/machine-anomaly.ts';
-import { createDetector, type Detector } from '../anomaly/detector.ts';
+import { createDetector, type Detector } from '../anomaly/detector-memory.ts';
 import type { Plant } from '../plant.ts';
 import { createStateMemory, fallSilent, type StateMemory } from '../states/machine-states.ts';
 import { createOutcome, type Outcome, noteInterval } from './outcome.ts';

@@ -1,9 +1,3 @@
-/** What one counter remembers. NaN: nothing read yet. */
-export interface CounterMemory {
-  value: number;
-  time_us: number;
-}
-
 /**
  * What a cumulative counter gained between two readings, in pieces.
  *
