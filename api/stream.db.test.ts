@@ -1,7 +1,10 @@
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { now } from '../core/clock.ts';
+import { silentLog } from '../core/log.ts';
+import { readSettings } from '../core/settings.ts';
 import { testEngines } from '../core/testing/database.ts';
 import { waitUntil } from '../core/testing/wait-until.ts';
+import { buildApp } from './app.ts';
 import { hashToken } from './auth/session.ts';
 import { createStage, type Stage } from './testing/stage.ts';
 import { storeReadings } from './testing/store-readings.ts';
@@ -181,6 +184,39 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     await reader.next('snapshot', () => true, reader.events.length);
     await storeReadings(database, [{ signal_id: id, time_ms: startMs, value: 12 }]);
     expect(await reader.next('values')).toMatchObject({ signal_id: [id], value: [12] });
+  });
+
+  test('comes from any of several API processes alike', async () => {
+    const { plant, database, tokens } = stage;
+    const replica = await buildApp({ settings: readSettings({}), database, log: silentLog, live: { tickMs: 50 } });
+    try {
+      const elsewhere = await openStream(
+        await replica.listen({ host: '127.0.0.1', port: 0 }),
+        '/api/v1/stream',
+        tokens.viewer,
+      );
+      const here = await connect();
+      const snapshots = [await here.next('snapshot'), await elsewhere.next('snapshot')];
+      expect(snapshots[0]?.values).toEqual(snapshots[1]?.values);
+      await storeReadings(database, [{ signal_id: plant.good, time_ms: startMs, value: 7 }]);
+      const changes = [await here.next('values'), await elsewhere.next('values')];
+      expect(changes[0]).toEqual(changes[1]);
+      expect(changes[0]).toMatchObject({ signal_id: [plant.good], value: [7] });
+    } finally {
+      await replica.close();
+    }
+  });
+
+  test('opens no stream for a request that wants only the head', async () => {
+    expect(
+      (
+        await stage.ask({
+          method: 'HEAD',
+          url: '/api/v1/stream',
+          headers: { authorization: `Bearer ${stage.tokens.viewer}` },
+        })
+      ).status,
+    ).toBe(404);
   });
 
   test('is refused when too many are open, and open again when one has left', async () => {

@@ -9,6 +9,8 @@ export interface LiveClient {
   readonly organization_id: number;
   readonly token_hash: string;
   readonly scope: Scope;
+  /** Has had its snapshot, which is the first event of every stream. */
+  started: boolean;
   /** Missed at least one tick. */
   behind: boolean;
   /** Since when (monotonic ms) the socket has been full; null: it has room. */
@@ -34,6 +36,7 @@ export function createClient(
   return {
     ...owner,
     scope,
+    started: false,
     behind: false,
     fullSince: () => fullSince,
     send(buffer) {

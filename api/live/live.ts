@@ -222,6 +222,7 @@ export function createLive(options: LiveOptions): Live {
           if (monotonic() - fullSince > slowMs) client.destroy();
         } else if (client.behind) {
           client.behind = false;
+          client.started = true;
           snapshot ??= writer.write('snapshot', snapshotOf(view, scope, clock()));
           client.send(snapshot);
         } else if (changes !== null) {
@@ -250,7 +251,7 @@ export function createLive(options: LiveOptions): Live {
   // Apart from the ticks, so that a database that does not answer does not silence the heartbeat.
   const heart = setInterval(() => {
     const beat = writer.write('heartbeat', { server_time_ms: clock(), feed_age_ms: feedAgeMs() });
-    for (const client of clients) if (client.fullSince() === null) client.send(beat);
+    for (const client of clients) if (client.started && client.fullSince() === null) client.send(beat);
   }, heartbeatMs);
   heart.unref();
 
@@ -268,8 +269,12 @@ export function createLive(options: LiveOptions): Live {
       const group = organization.scopes.get(key) ?? { scope: client.scope, clients: new Set() };
       group.clients.add(client);
       organization.scopes.set(key, group);
-      if (organization.view === null) client.behind = true;
-      else client.send(writer.write('snapshot', snapshotOf(organization.view, client.scope, clock())));
+      if (organization.view === null) {
+        client.behind = true;
+      } else {
+        client.started = true;
+        client.send(writer.write('snapshot', snapshotOf(organization.view, client.scope, clock())));
+      }
       running ??= run();
       ring();
     },

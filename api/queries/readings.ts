@@ -1,7 +1,7 @@
 import type { Connection } from '../../core/database.ts';
 import { decodeCursor, toPage } from '../cursor.ts';
 import type { Reading } from '../schemas/reading.ts';
-import { conditions, toFinite, toRfc3339 } from './row.ts';
+import { toFinite, toRfc3339 } from './row.ts';
 import { toQualityName } from './signals.ts';
 
 /** Raw readings of one signal in [from, to), oldest first; undefined when there is no such signal. */
@@ -12,20 +12,14 @@ export async function listReadings(
 ): Promise<{ items: Reading[]; next: string | null } | undefined> {
   const [signal] = await connection.query<{ kind: string }>('select kind from signal where signal_id = $1', [signalId]);
   if (signal === undefined) return undefined;
-  const where = conditions();
-  where.add('r.signal_id = ?', signalId);
-  where.add('r.time >= ?', query.from);
-  where.add('r.time < ?', query.to);
-  // (signal, time) is unique, so the time of the last row is the whole key.
-  where.add('r.time > ?', decodeCursor(query.cursor, ['string'])?.[0]);
-  const text =
-    signal.kind === 'order'
-      ? 'left join text_value x on x.text_value_id = case when r.value between 1 and 2147483647 then r.value::int end'
-      : '';
+  // (signal, time) is unique, so the time of the last row is the whole key; the next page begins a microsecond later.
+  const after = decodeCursor(query.cursor, ['string'])?.[0];
   const rows = await connection.query<{ time: string; value: number | null; text: string | null; quality: number }>(
-    `select r.time, r.value, ${text === '' ? 'null' : 'x.text'} as text, r.quality
-       from visible_reading r ${text} ${where.toSql()} order by r.time limit ${where.parameter(query.limit + 1)}`,
-    where.parameters,
+    `select r.time, r.value, ${signal.kind === 'order' ? 'x.text' : 'null'} as text, r.quality
+       from visible_reading_page($1, greatest($2::timestamptz, $3::timestamptz + interval '1 microsecond'), $4, false, $5) r
+       ${signal.kind === 'order' ? 'left join text_value x on x.text_value_id = case when r.value between 1 and 2147483647 then r.value::int end' : ''}
+      order by r.time`,
+    [signalId, query.from ?? '-infinity', after ?? null, query.to ?? 'infinity', query.limit + 1],
   );
   const page = toPage(rows, query.limit, (row) => [row.time]);
   const items = page.items.map((row) => ({

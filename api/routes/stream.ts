@@ -11,6 +11,8 @@ export function addStream(app: App, api: Api): void {
   app.get(
     '/stream',
     {
+      // A HEAD request would open a stream that nobody reads.
+      exposeHeadRoute: false,
       schema: {
         tags: ['live'],
         summary: 'Server-sent events: a snapshot, then changes',

@@ -85,7 +85,7 @@ export async function createStage(
     const isJson = String(response.headers['content-type']).includes('json');
     return {
       status: response.statusCode,
-      body: isJson ? response.json() : response.payload,
+      body: isJson && response.payload !== '' ? response.json() : response.payload,
       headers: response.headers,
     };
   }
