@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { monotonic, now, pause, toTimestamp } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -124,6 +125,8 @@ interface Parts {
 }
 
 async function openPublishers({ settings, plant, time, birthDeath, log, shutdown, publishers }: Parts): Promise<void> {
+  // Stable over restarts, so that a new connection takes the place of one that was killed.
+  const instance = createHash('sha256').update(settings.DATA_DIR).digest('hex').slice(0, 6);
   for (const [protocol, machines] of Map.groupBy(plant.machines, (machine) => machine.protocol)) {
     publishers.set(protocol, await openPublisher(protocol, machines));
   }
@@ -134,10 +137,17 @@ async function openPublishers({ settings, plant, time, birthDeath, log, shutdown
   async function openPublisher(protocol: Protocol, machines: SimulatedPlant['machines']): Promise<Publisher> {
     switch (protocol) {
       case 'mqtt':
-        return createMqttPublisher(requireSetting(settings, 'MQTT_URL'), machines, log);
+        return createMqttPublisher({ url: requireSetting(settings, 'MQTT_URL'), instance, machines, log });
       case 'sparkplug': {
         const url = requireSetting(settings, 'MQTT_URL');
-        return createSparkplugPublisher({ url, machines, clock: () => Math.floor(time.now()), birthDeath, log });
+        return createSparkplugPublisher({
+          url,
+          instance,
+          machines,
+          clock: () => Math.floor(time.now()),
+          birthDeath,
+          log,
+        });
       }
       case 'opcua': {
         const urls = settings.OPCUA_URLS ?? ['opc.tcp://127.0.0.1:4840'];

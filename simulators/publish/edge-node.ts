@@ -19,6 +19,8 @@ export interface EdgeNode {
 
 export interface EdgeNodeOptions {
   url: string;
+  /** See MqttOptions. */
+  instance: string;
   group: string;
   edge: string;
   devices: readonly SimulatedMachine[];
@@ -39,7 +41,16 @@ const chunk = 500;
  * births again when a host asks by NCMD. What is measured while the broker is away is kept and sent afterwards as
  * is_historical; what is written to a dying connection is lost, as QoS 0 is, and shows as a gap in `seq`.
  */
-export function openEdgeNode({ url, group, edge, devices, clock, birthDeath, log }: EdgeNodeOptions): EdgeNode {
+export function openEdgeNode({
+  url,
+  instance,
+  group,
+  edge,
+  devices,
+  clock,
+  birthDeath,
+  log,
+}: EdgeNodeOptions): EdgeNode {
   const source = `${group}/${edge}`;
   const signals = devices.flatMap((device) => device.signals);
   const aliases = new Map(signals.map((signal, index) => [signal, index + 1]));
@@ -51,7 +62,7 @@ export function openEdgeNode({ url, group, edge, devices, clock, birthDeath, log
   let born = false;
   const topic = (verb: Verb, device = ''): string => formatTopic({ group, verb, edge, device });
   const client = connect(url, {
-    clientId: `simulator-${group}-${edge}`,
+    clientId: `simulator-${instance}-${group}-${edge}`,
     clean: true,
     reconnectPeriod: 1000,
     connectTimeout: 5000,

@@ -6,6 +6,14 @@ import type { SimulatedMachine } from '../simulated-plant.ts';
 import { createEdgeBuffer, type EdgeBuffer } from './edge-buffer.ts';
 import { createJsonWriter, jsonForms, type JsonForm, type JsonWriter } from './json-forms.ts';
 
+export interface MqttOptions {
+  url: string;
+  /** Part of the client ids: two simulators on one broker would otherwise throw each other off for ever. */
+  instance: string;
+  machines: readonly SimulatedMachine[];
+  log: Log;
+}
+
 interface Gateway {
   source: string;
   form: JsonForm;
@@ -19,14 +27,14 @@ interface Gateway {
  * what is not acknowledged is sent again after a reconnect (MQTT.js keeps it in its outgoing store), what could not be
  * handed over waits in the buffer.
  */
-export function createMqttPublisher(url: string, machines: readonly SimulatedMachine[], log: Log): Publisher {
+export function createMqttPublisher({ url, instance, machines, log }: MqttOptions): Publisher {
   const gateways = new Map<string, Gateway>();
   const gatewayOf = (machine: SimulatedMachine): string => `${machine.enterprise}/${machine.site}/${machine.line}`;
   for (const machine of machines) {
     const source = gatewayOf(machine);
     if (gateways.has(source)) continue;
     const form = jsonForms[gateways.size % jsonForms.length] ?? 'single';
-    gateways.set(source, openGateway(url, source, form, log));
+    gateways.set(source, openGateway({ url, instance, log }, source, form));
   }
 
   return {
@@ -58,9 +66,9 @@ export function createMqttPublisher(url: string, machines: readonly SimulatedMac
   };
 }
 
-function openGateway(url: string, source: string, form: JsonForm, log: Log): Gateway {
+function openGateway({ url, instance, log }: Omit<MqttOptions, 'machines'>, source: string, form: JsonForm): Gateway {
   const client = connect(url, {
-    clientId: `simulator-${source.replaceAll('/', '-')}`,
+    clientId: `simulator-${instance}-${source.replaceAll('/', '-')}`,
     // The session would only matter for subscriptions, of which there are none; unacknowledged messages are kept here.
     clean: true,
     reconnectPeriod: 1000,

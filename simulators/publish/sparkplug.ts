@@ -6,6 +6,8 @@ import { openEdgeNode, type EdgeNode } from './edge-node.ts';
 
 export interface SparkplugOptions {
   url: string;
+  /** See MqttOptions. */
+  instance: string;
   machines: readonly SimulatedMachine[];
   /** Stamps of messages; values carry the plant's time. */
   clock: Clock;
@@ -15,12 +17,19 @@ export interface SparkplugOptions {
 }
 
 /** The lines that speak Sparkplug B: one edge node a line, one device a machine, one metric a signal. */
-export function createSparkplugPublisher({ url, machines, clock, birthDeath, log }: SparkplugOptions): Publisher {
+export function createSparkplugPublisher({
+  url,
+  instance,
+  machines,
+  clock,
+  birthDeath,
+  log,
+}: SparkplugOptions): Publisher {
   const nodes = new Map<string, EdgeNode>();
   const nodeOf = (machine: SimulatedMachine): string => `${machine.enterprise}-${machine.site}/${machine.line}`;
   for (const [source, devices] of Map.groupBy(machines, nodeOf)) {
     const [group = '', edge = ''] = source.split('/');
-    nodes.set(source, openEdgeNode({ url, group, edge, devices, clock, birthDeath, log }));
+    nodes.set(source, openEdgeNode({ url, instance, group, edge, devices, clock, birthDeath, log }));
   }
   return {
     publish(machine, samples) {
