@@ -4,7 +4,14 @@ import { type OeeComponents, oeeRatios, sumComponents } from './oee-ratios.ts';
 const minutes = 60;
 
 /** Components of one product, times in minutes, the cycle in seconds. */
-function parts(planned: number, running: number, cycleSeconds: number, total: number, good: number, setup = 0): OeeComponents {
+function parts(
+  planned: number,
+  running: number,
+  cycleSeconds: number,
+  total: number,
+  good: number,
+  setup = 0,
+): OeeComponents {
   return {
     planned_seconds: planned * minutes,
     running_seconds: running * minutes,
@@ -41,7 +48,10 @@ describe('published examples', () => {
     expect(ratios.quality).toBeCloseTo(quality, 6);
     expect(ratios.oee).toBeCloseTo(oee, 6);
     // The identity OEE = A × P × Q must hold for every example, pooled ones included.
-    expect((ratios.availability ?? 0) * (ratios.performance ?? 0) * (ratios.quality ?? 0)).toBeCloseTo(ratios.oee ?? -1, 12);
+    expect((ratios.availability ?? 0) * (ratios.performance ?? 0) * (ratios.quality ?? 0)).toBeCloseTo(
+      ratios.oee ?? -1,
+      12,
+    );
   });
 
   it('G6: changeover is an availability loss', () => {
@@ -103,7 +113,12 @@ describe('edges', () => {
   });
 
   it('ran and made nothing: P is 0 and Q unknown', () => {
-    expect(oeeRatios(parts(60, 30, 60, 0, 0))).toMatchObject({ availability: 0.5, performance: 0, quality: null, oee: 0 });
+    expect(oeeRatios(parts(60, 30, 60, 0, 0))).toMatchObject({
+      availability: 0.5,
+      performance: 0,
+      quality: null,
+      oee: 0,
+    });
   });
 
   it('pieces without running time are flagged', () => {

@@ -84,9 +84,13 @@ export function oeeRatios(components: OeeComponents): OeeRatios {
 
   const coverage = ratio(planned_seconds, planned_seconds + no_data_seconds);
   const availability = ratio(running_seconds, planned_seconds);
-  const performance = idealTotal === null || total_count === 0 && running_seconds <= 0 ? null : ratio(idealTotal, running_seconds);
+  const performance =
+    idealTotal === null || (total_count === 0 && running_seconds <= 0) ? null : ratio(idealTotal, running_seconds);
   if (performance !== null && performance > 1) flags.push('ideal_cycle_too_slow');
-  const quality = idealTotal !== null && idealGood !== null && idealTotal > 0 ? idealGood / idealTotal : ratio(good_count, total_count);
+  const quality =
+    idealTotal !== null && idealGood !== null && idealTotal > 0
+      ? idealGood / idealTotal
+      : ratio(good_count, total_count);
   const oee = idealGood === null && running_seconds > 0 ? null : ratio(idealGood ?? 0, planned_seconds);
   const effective = performance === null || quality === null ? null : performance * quality;
   const busy = ratio(running_seconds + setup_seconds, planned_seconds);

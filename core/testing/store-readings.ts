@@ -17,13 +17,20 @@ export interface TestReading {
  * `reading`, the same rows as one batch of the feed, the latest values, the late ranges and the gateway's sequence; then
  * the NOTIFY. Rows that are there already are dropped. Answers how many were new.
  */
-export async function storeReadings(database: Database, readings: readonly TestReading[], gatewayId = 1): Promise<number> {
+export async function storeReadings(
+  database: Database,
+  readings: readonly TestReading[],
+  gatewayId = 1,
+): Promise<number> {
   return database.withTransaction(async (connection) => {
     const times = readings.map((reading) => reading.time_us);
-    await connection.query('call ensure_reading_partitions(to_timestamp($1::float8 / 1e6), to_timestamp($2::float8 / 1e6))', [
-      times.reduce((least, time) => Math.min(least, time), Number.POSITIVE_INFINITY),
-      times.reduce((most, time) => Math.max(most, time), Number.NEGATIVE_INFINITY),
-    ]);
+    await connection.query(
+      'call ensure_reading_partitions(to_timestamp($1::float8 / 1e6), to_timestamp($2::float8 / 1e6))',
+      [
+        times.reduce((least, time) => Math.min(least, time), Number.POSITIVE_INFINITY),
+        times.reduce((most, time) => Math.max(most, time), Number.NEGATIVE_INFINITY),
+      ],
+    );
     const inserted = await connection.query<{ signal_id: number; time_us: number }>(
       `insert into reading (signal_id, time, value, quality)
        select signal_id, to_timestamp(time_us / 1e6), value, quality
@@ -50,12 +57,10 @@ export async function storeReadings(database: Database, readings: readonly TestR
       [gatewayId],
     );
     if (live.length + historical.length > 0) {
-      await connection.query('insert into reading_batch (gateway_id, sequence, readings, payload) values ($1, $2, $3, $4)', [
-        gatewayId,
-        gateway?.last_sequence,
-        live.length + historical.length,
-        encodeFeedPayload(live, historical),
-      ]);
+      await connection.query(
+        'insert into reading_batch (gateway_id, sequence, readings, payload) values ($1, $2, $3, $4)',
+        [gatewayId, gateway?.last_sequence, live.length + historical.length, encodeFeedPayload(live, historical)],
+      );
     }
     await connection.query(
       `insert into latest_value (signal_id, time, value, quality, received_at)
