@@ -230,3 +230,21 @@ describe('the list of orders', () => {
     expect((await stage.get('/api/v1/work-orders', stage.otherToken)).body.items).toEqual([]);
   });
 });
+
+test('work can be given to the active employees of the own organization', async () => {
+  const { employees, plant, database } = stage;
+  await database.execute('update employee set active = false where employee_id = $1', [employees.viewer]);
+  const { body } = await stage.get('/api/v1/employees?role=technician');
+  expect(body.items).toEqual([
+    {
+      employee_id: employees.technician,
+      name: 'The technician',
+      email: 'technician',
+      role: 'technician',
+      site_id: null,
+    },
+  ]);
+  const all = await stage.get(`/api/v1/employees?site=${plant.site_id}`);
+  expect(all.body.items).toHaveLength(6);
+  expect(JSON.stringify(all.body)).not.toContain('password');
+});

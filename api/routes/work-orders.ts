@@ -3,8 +3,10 @@ import type { Connection } from '../../core/database.ts';
 import { ask, change, employeeOf, needRole, type Api, type App } from '../context.ts';
 import { notFound, ProblemError } from '../problem.ts';
 import { addEvent, createWorkOrder, type OpenOrder } from '../queries/create-work-order.ts';
+import { listEmployees } from '../queries/employees.ts';
 import { listMaintenancePlans } from '../queries/maintenance-plans.ts';
 import { listWorkOrders, readWorkOrder } from '../queries/work-orders.ts';
+import { employeePage, employeesQuery } from '../schemas/employee.ts';
 import { maintenancePlanPage, maintenancePlansQuery } from '../schemas/maintenance-plan.ts';
 import {
   createWorkOrderBody,
@@ -18,7 +20,7 @@ import { allowedTransitions, mayCreate } from '../work-order-rules.ts';
 import { idParameters } from './parameters.ts';
 import { transition } from './work-order-transition.ts';
 
-/** Work orders and maintenance plans. */
+/** Work orders, maintenance plans, and who does the work. */
 export function addWorkOrders(app: App, api: Api): void {
   const tags = ['maintenance'];
 
@@ -109,6 +111,18 @@ export function addWorkOrders(app: App, api: Api): void {
         }
         return readDetail(connection, request, id);
       }),
+  );
+  app.get(
+    '/employees',
+    {
+      schema: {
+        tags,
+        summary: 'To whom work can be given',
+        querystring: employeesQuery,
+        response: { 200: employeePage },
+      },
+    },
+    (request) => ask(api, request, (connection) => listEmployees(connection, request.query)),
   );
   app.get(
     '/maintenance-plans',
