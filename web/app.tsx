@@ -1,8 +1,8 @@
-import { useComputed, useSignal } from '@preact/signals';
+import { useComputed, useSignal, useSignalEffect } from '@preact/signals';
 import type { ComponentType } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { Me } from '../api/schemas/session.ts';
-import { get, post, sentenceFor, signedIn } from './fetch.ts';
+import { get, sentenceFor, signedIn } from './fetch.ts';
 import { formatCount } from './format/numbers.ts';
 import { alarmCounts, isMoving, startLive, workOrderCounts } from './live/store.ts';
 import Login from './pages/login.tsx';
@@ -12,8 +12,9 @@ import { Mark } from './parts/mark.tsx';
 import { Empty, Failed, Waiting } from './parts/notice.tsx';
 import { ThemeButton } from './parts/theme.tsx';
 import { loadPlant } from './plant.ts';
-import { queryValue, route } from './router.ts';
-import { me } from './session.ts';
+import { titleOf } from './title.ts';
+import { pathOf, queryValue, route } from './router.ts';
+import { me, signOut } from './session.ts';
 
 /** Every page but the overview is its own chunk, so that the board on the wall loads 30 KB and no more. */
 const pages = {
@@ -58,11 +59,25 @@ export function App() {
 function Shell() {
   const look = useComputed(() => (isMoving.value ? 'app' : 'app app-frozen'));
   const kiosk = queryValue('kiosk') === '1';
+  const main = useRef<HTMLElement>(null);
+  const path = pathOf(route.value);
+  const shown = useRef(path);
+  useSignalEffect(() => {
+    document.title = titleOf(route.value);
+  });
+  // Another page begins at its top for the keyboard and for a screen reader too.
+  useEffect(() => {
+    if (shown.current !== path) main.current?.focus({ preventScroll: true });
+    shown.current = path;
+  }, [path]);
   return (
     <div class={look}>
+      <a class="skip" href="#main">
+        Skip to the content
+      </a>
       {!kiosk && <Header />}
       <DisconnectedBar />
-      <main id="main" tabIndex={-1}>
+      <main id="main" tabIndex={-1} ref={main}>
         <Page />
       </main>
     </div>
@@ -104,7 +119,7 @@ function Header() {
       <span class="who wide" title={`${me.value?.email}, ${me.value?.role}`}>
         {me.value?.name}
       </span>
-      <button type="button" class="plain wide" onClick={() => void post('/logout').finally(() => location.assign('/'))}>
+      <button type="button" class="plain wide" onClick={signOut}>
         Sign out
       </button>
     </header>

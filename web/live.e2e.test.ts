@@ -14,7 +14,8 @@ afterAll(() => stage.close());
 const pages: Page[] = [];
 afterEach(async () => {
   await Promise.all(pages.splice(0).map((page) => page.context().close()));
-  expect(stage.troubles.splice(0)).toEqual([]);
+  const troubles = stage.troubles.splice(0);
+  if (troubles.length > 0) throw new Error(`The page had troubles: ${troubles.join('; ')}`);
 });
 
 async function open(path: string, options?: Parameters<Stage['open']>[1]): Promise<Page> {
@@ -60,7 +61,9 @@ describe('the overview', () => {
     const id = await writeOrder(stage.database, 30, 'bearing', 1);
     await overview.locator(`.urgent-item[href="/work-orders/${id}"]`).waitFor({ timeout: 10_000 });
     await board.locator(`[data-order="${id}"]`).waitFor({ timeout: 10_000 });
-    await overview.locator('.menu a[href="/work-orders"] .menu-count', { hasText: '1' }).waitFor();
+    await expect(
+      overview.locator('.menu a[href="/work-orders"] .menu-count', { hasText: '1' }).waitFor(),
+    ).resolves.toBeUndefined();
   });
 
   test('does not shift anything while it is updated', async () => {
@@ -161,7 +164,7 @@ describe('the connection', () => {
       await writeState(stage.database, 70, 'setup');
       for (const tab of tabs.slice(1))
         await tab.locator('a[href="/machines/70"].tone-setup').waitFor({ timeout: 20_000 });
-      await waitUntil('one stream is open again', async () => (await streams()) === '1');
+      expect(await waitUntil('one stream is open again', async () => (await streams()) === '1')).toBe(true);
     } finally {
       await context.close();
     }

@@ -16,7 +16,8 @@ afterAll(() => stage.close());
 const pages: Page[] = [];
 afterEach(async () => {
   await Promise.all(pages.splice(0).map((page) => page.context().close()));
-  expect(stage.troubles.splice(0)).toEqual([]);
+  const troubles = stage.troubles.splice(0);
+  if (troubles.length > 0) throw new Error(`The page had troubles: ${troubles.join('; ')}`);
 });
 
 async function open(path: string, options?: Parameters<Stage['open']>[1]): Promise<Page> {
@@ -53,7 +54,7 @@ describe('signing in', () => {
     await page.locator('.chip-live').waitFor();
     await page.context().clearCookies();
     await page.locator('.menu a[href="/data"]').click();
-    await page.getByText('The session has ended.').waitFor();
+    await expect(page.getByText('The session has ended.').waitFor()).resolves.toBeUndefined();
   });
 });
 
@@ -96,7 +97,9 @@ describe('trends', () => {
     const id = await firstSensor(21);
     await storeReadings(stage.database, [{ signal_id: id, time_us: (now() - 7_200_000) * 1000, value: 71.25 }]);
     const page = await open(`/machines/21?from=${now() - 3_600_000}&to=${now() - 1_800_000}`);
-    await page.getByText(/No reading in this range. The last one before it came at/).waitFor();
+    await expect(
+      page.getByText(/No reading in this range. The last one before it came at/).waitFor(),
+    ).resolves.toBeUndefined();
   });
 
   test('a language that Intl refuses does not stop the chart from loading', async () => {
@@ -112,7 +115,7 @@ describe('trends', () => {
       Object.defineProperty(navigator, 'language', { value: 'en-US@posix', configurable: true });
     });
     await page.goto('/machines/22');
-    await page.locator(`[data-signal="${id}"] canvas`).waitFor();
+    await expect(page.locator(`[data-signal="${id}"] canvas`).waitFor()).resolves.toBeUndefined();
   });
 
   test('arrow keys read a trend value by value', async () => {
@@ -128,7 +131,7 @@ describe('trends', () => {
     await page.keyboard.press('Home');
     await page.locator('.trend-readout', { hasText: /30[.,]00/ }).waitFor();
     await page.keyboard.press('ArrowRight');
-    await page.locator('.trend-readout', { hasText: /20[.,]00/ }).waitFor();
+    await expect(page.locator('.trend-readout', { hasText: /20[.,]00/ }).waitFor()).resolves.toBeUndefined();
   });
 });
 
@@ -162,7 +165,7 @@ describe('work orders', () => {
     await page.goto('/work-orders?new=32');
     await report();
     await page.getByRole('link', { name: /^Open WO-/ }).click();
-    await page.getByRole('heading', { name: title }).waitFor();
+    await expect(page.getByRole('heading', { name: title }).waitFor()).resolves.toBeUndefined();
   });
 });
 
@@ -199,12 +202,14 @@ describe('every page', () => {
     const berlin = new Intl.DateTimeFormat('de-DE', { hour: '2-digit', timeZone: 'Europe/Berlin' })
       .format(now())
       .slice(0, 2);
-    await page.locator('section[aria-label="Berlin"] .site-clock', { hasText: new RegExp(`^${berlin}:`) }).waitFor();
+    await expect(
+      page.locator('section[aria-label="Berlin"] .site-clock', { hasText: new RegExp(`^${berlin}:`) }).waitFor(),
+    ).resolves.toBeUndefined();
   });
 
   test('an address that is no page, a machine that does not exist', async () => {
     const page = await open('/no/such/page');
-    await page.getByText('There is no such page').waitFor();
+    await expect(page.getByText('There is no such page').waitFor()).resolves.toBeUndefined();
     await page.goto('/machines/999999');
     await page.getByText('The machine could not be loaded').waitFor();
   });

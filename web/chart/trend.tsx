@@ -5,8 +5,8 @@ import type { Series } from '../../api/schemas/reading.ts';
 import type { MachineSignal } from '../../api/schemas/signal.ts';
 import { get } from '../fetch.ts';
 import { formatUnit, formatValue } from '../format/numbers.ts';
-import { formatClockSeconds, formatMoment, formatZone } from '../format/times.ts';
-import { isMoving, now, onValues } from '../live/store.ts';
+import { formatClockSeconds, formatDuration, formatMoment, formatZone } from '../format/times.ts';
+import { isMoving, now, onValues, resumed } from '../live/store.ts';
 import { Failed } from '../parts/notice.tsx';
 import { useResource } from '../parts/resource.ts';
 import { themeChanges } from '../parts/theme.tsx';
@@ -108,6 +108,13 @@ export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
     [],
   );
 
+  // What passed while nothing was received is on the server: without asking it would look like a gap of the machine.
+  useEffect(() => {
+    const seen = resumed.peek();
+    return resumed.subscribe((count) => {
+      if (count !== seen && range.kind === 'live') series.reload();
+    });
+  }, [key]);
   useEffect(() => plot.current?.setAlarms(marksOf(alarms)), [alarms]);
   useEffect(() => {
     if (range.kind !== 'live') return;
@@ -136,7 +143,8 @@ export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
     const rows = columns.current;
     void shown.value;
     const time = at === null ? undefined : rows?.time[at];
-    if (rows === null || at === null || time === undefined) return '';
+    if (rows === null || at === null || time === undefined)
+      return rows?.bucket_seconds ? `average of ${formatDuration(rows.bucket_seconds)}, band from least to most` : '';
     const [low, high, mean] = [rows.min[at], rows.max[at], rows.avg[at]];
     const when = rows.bucket_seconds === null ? formatClockSeconds(time * 1000, zone) : formatMoment(time * 1000, zone);
     if (mean == null) return `${when} no usable value`;

@@ -41,6 +41,9 @@ export const openOrders = signal<ReadonlyMap<number, WorkOrder> | null>(null);
 export const lastStoredAt = signal<number | null>(null);
 /** Server time that never stands still, for how long something has been standing still. */
 export const wallNow = signal(serverTime.now());
+/** Counts the times when what was missed came in one piece: after a lost connection, a pause, a hidden page. */
+export const resumed = signal(0);
+let hasBegun = false;
 /** Whether what the page shows is being kept up to date. */
 export const isMoving = computed(() => connection.value.state === 'live' && pausedSince.value === null);
 
@@ -129,6 +132,8 @@ export function hear(message: LiveMessage): void {
       if (a !== undefined) alarmCounts.value = a.counts;
       if (w !== undefined) workOrderCounts.value = w.counts;
       void loadLists();
+      if (hasBegun) resumed.value++;
+      hasBegun = true;
     } else if (message.name === 'states') applyStates(message.data);
     else if (message.name === 'oee') applyOee(message.data, false);
     else if (message.name === 'values') applyValues(message.data);

@@ -9,6 +9,7 @@ import { DiscoveredList } from '../parts/discovered-list.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Failed, Waiting } from '../parts/notice.tsx';
 import { useResource } from '../parts/resource.ts';
+import { signOut } from '../session.ts';
 
 /** These tables speak of computers, not of one plant: their times are the viewer's own. */
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -23,6 +24,9 @@ export default function DataPage() {
       <header class="page-head">
         <h1>Data health</h1>
         <span class="muted">Times in {zone.replace('_', ' ')}</span>
+        <button type="button" class="narrow-only" onClick={signOut}>
+          Sign out
+        </button>
       </header>
       <Books />
       <Sources />
