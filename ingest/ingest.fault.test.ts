@@ -9,7 +9,7 @@ import { openDatabase, quoteName, type Database } from '../core/database.ts';
 import { silentLog } from '../core/log.ts';
 import { createTestDatabase, testEngines, type TestDatabase } from '../core/testing/database.ts';
 import { waitUntil } from '../core/testing/wait-until.ts';
-import { readBooks, startPublisher, storedChecksum, type Publisher } from './testing/publisher.ts';
+import { readBooks, startPublisher, storedChecksum, type Publisher } from './receive/testing/publisher.ts';
 import { runIngest, type RunningIngest } from './testing/run-ingest.ts';
 import { createTestPlant } from './testing/test-plant.ts';
 
@@ -126,6 +126,7 @@ describe.each(testEngines())('on %s', (engine) => {
     await pause(3000);
     await connectionsMayOpen(true);
     await publishing;
+    expect(ingest.process.exitCode).toBeNull();
     await expectNothingLostAndNothingTwice();
   });
 
@@ -136,6 +137,8 @@ describe.each(testEngines())('on %s', (engine) => {
     await connectionsMayOpen(false);
     await publisher.publish(30_000);
     await waitUntil('ingest has hung up', () => !isConnected(), { limitMs: 30_000 });
+    const { readings } = await storedChecksum(database);
+    expect(readings).toBeLessThan(publisher.acknowledged().readings);
     await connectionsMayOpen(true);
     await expectNothingLostAndNothingTwice();
   });

@@ -52,6 +52,7 @@ export function createMessageReader(options: {
   let nowUs = 0;
   let retain = false;
   let rejectedBefore = 0;
+  let rejectedNow = 0;
   let beyond = 0;
   const extra: { payload: Uint8Array | null } = { payload: null };
 
@@ -88,15 +89,12 @@ export function createMessageReader(options: {
     return signal;
   }
 
-  /** The message's bytes are kept once, with its first rejection. */
+  /** After a reading: the message's bytes are kept once, with its first rejection, and rejections beyond the limit are one. */
   function limitRejections(): void {
-    const rejections = into.rejected.length - rejectedBefore;
-    if (rejections === 0) return;
+    if (into.rejected.length === rejectedNow) return;
     extra.payload = null;
-    if (rejections > mostRejectionsOfMessage) {
-      if (beyond > 0) into.rejected.pop();
-      beyond++;
-    }
+    if (into.rejected.length - rejectedBefore > mostRejectionsOfMessage && beyond++ > 0) into.rejected.pop();
+    rejectedNow = into.rejected.length;
   }
 
   function routeOf(topic: string): Route {
@@ -134,7 +132,7 @@ export function createMessageReader(options: {
       route.line.last_message_at_ms = nowMs;
       into = intake.open(route.line.source);
       retain = message.retain;
-      rejectedBefore = into.rejected.length;
+      rejectedBefore = rejectedNow = into.rejected.length;
       beyond = 0;
       extra.payload = message.payload;
       if (route.kind === 'wrong') sink.rejected('', 'wrong_topic', route.detail);

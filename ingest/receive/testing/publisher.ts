@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import mqtt from 'mqtt';
-import type { Database } from '../../core/database.ts';
-import type { TestSignal } from './test-plant.ts';
+import type { Database } from '../../../core/database.ts';
+import type { TestSignal } from '../../testing/test-plant.ts';
 
 export interface Publisher {
   /** Publishes `count` more readings at QoS 1, one a message; 1 % twice, 5 % an hour late, in random order within 50. Resolves when all are acknowledged. */

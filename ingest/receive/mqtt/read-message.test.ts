@@ -1,0 +1,104 @@
+import { expect, test } from 'vitest';
+import type { RegisteredSignal, SignalRegistry } from '../../resolve/signal-registry.ts';
+import { collectIntake } from '../testing/collecting-intake.ts';
+import { createMessageReader } from './read-message.ts';
+
+const nowMs = 1_772_352_930_000;
+const temperature: RegisteredSignal = {
+  signal_id: 7,
+  machine_id: 1,
+  kind: 'measurement',
+  quantity: 'temperature',
+  expected_interval_seconds: 1,
+};
+const machine = 'millrace/berlin/line-01/m-001';
+
+function createReader() {
+  let known = new Map([[`${machine}/temperature`, temperature]]);
+  let version = 1;
+  const registry: SignalRegistry = {
+    get version() {
+      return version;
+    },
+    find: (_protocol, address) => known.get(address),
+    list: () => [],
+    signal: () => undefined,
+    size: 1,
+    onChange: () => () => undefined,
+    load: async () => undefined,
+  };
+  const intake = collectIntake();
+  const reader = createMessageReader({ enterprise: 'millrace', intake, registry, clock: () => nowMs });
+  return {
+    intake,
+    reader,
+    map(address: string, signalId: number) {
+      known = new Map([...known, [address, { ...temperature, signal_id: signalId }]]);
+      version++;
+    },
+    read(topic: string, payload: unknown, retain = false) {
+      reader.read({
+        topic,
+        payload: Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload)),
+        retain,
+      });
+      intake.handOver();
+    },
+  };
+}
+
+test('a signal and a machine speak for the same line', () => {
+  const { intake, read } = createReader();
+  read(`${machine}/temperature`, { ts: nowMs, value: 1.5 });
+  read(machine, { ts: nowMs + 1, values: { temperature: 2.5, unknown: 3 } });
+  const line = intake.of('millrace/berlin/line-01');
+  expect(intake.readings('millrace/berlin/line-01').map(({ value }) => value)).toEqual([1.5, 2.5]);
+  expect(line?.parked).toMatchObject([{ address: `${machine}/unknown`, value: 3 }]);
+  expect(line?.received).toBe(3);
+});
+
+test('an address that becomes known is found by the next message, on both levels', () => {
+  const { intake, read, map } = createReader();
+  read(`${machine}/new`, { ts: nowMs, value: 1 });
+  read(machine, { ts: nowMs + 1, values: { new: 2 } });
+  map(`${machine}/new`, 8);
+  read(`${machine}/new`, { ts: nowMs + 2, value: 3 });
+  read(machine, { ts: nowMs + 3, values: { new: 4 } });
+  expect(intake.of('millrace/berlin/line-01')?.parked.length).toBe(2);
+  expect(intake.readings('millrace/berlin/line-01')).toMatchObject([
+    { signal_id: 8, value: 3 },
+    { signal_id: 8, value: 4 },
+  ]);
+});
+
+test('a retained message needs a time', () => {
+  const { intake, read } = createReader();
+  read(`${machine}/temperature`, { value: 1 }, true);
+  read(`${machine}/temperature`, { ts: nowMs - 5000, value: 2 }, true);
+  expect(intake.of('millrace/berlin/line-01')?.rejected).toMatchObject([{ reason: 'retained_untimed' }]);
+  expect(intake.readings('millrace/berlin/line-01')).toMatchObject([{ value: 2 }]);
+});
+
+test('a message of many bad readings keeps a hundred of them one by one, its bytes once, and counts the rest', () => {
+  const { intake, read } = createReader();
+  read(`${machine}/temperature`, [
+    ...Array.from({ length: 5000 }, () => ({ ts: nowMs, value: 'warm' })),
+    { ts: nowMs, value: 1 },
+  ]);
+  const line = intake.of('millrace/berlin/line-01');
+  expect(line?.received).toBe(5001);
+  expect(line?.rejected.length).toBe(101);
+  expect(line?.rejected.reduce((sum, { readings }) => sum + readings, 0)).toBe(5000);
+  expect(line?.rejected.filter(({ payload }) => payload !== null).length).toBe(1);
+  expect(line?.rejected.at(-1)?.detail).toContain('4900 further readings');
+  expect(intake.readings('millrace/berlin/line-01').length).toBe(1);
+});
+
+test('wrong topics count for the enterprise, and a thousand lines are enough sources', () => {
+  const { intake, reader, read } = createReader();
+  read('millrace/berlin', { value: 1 });
+  expect(intake.of('millrace')?.rejected).toMatchObject([{ reason: 'wrong_topic', address: 'millrace/berlin' }]);
+  for (let line = 0; line < 1500; line++) read(`millrace/berlin/line-${line}/m/x`, { ts: nowMs, value: 1 });
+  expect(reader.lines.size).toBeLessThanOrEqual(1002);
+  expect(intake.of('millrace/other lines')?.parked.length).toBeGreaterThan(400);
+});
