@@ -107,9 +107,12 @@ export function openEdgeNode({
     kept = kept.filter((sample) => latest.get(sample.signal) !== sample);
     sendKept();
   }
-  /** A signal whose first sample went missing still has a value at its birth. */
+  /**
+   * A signal whose first sample went missing still has a value at its birth: of a millisecond later, because that sample
+   * may only be late, and two values of one moment contradict each other.
+   */
   function readNow(signal: SimulatedSignal): Sample {
-    const timeMs = latest.get(signal.machine.signals[0] ?? signal)?.time_ms ?? Math.floor(clock());
+    const timeMs = (latest.get(signal.machine.signals[0] ?? signal)?.time_ms ?? Math.floor(clock())) + 1;
     const sample = { signal, time_ms: timeMs, value: signal.machine.machine.read(signal.index) ?? 0 };
     latest.set(signal, sample);
     return sample;

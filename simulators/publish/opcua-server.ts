@@ -149,6 +149,8 @@ function addNodes(
         dataType: dataTypeOf(opcua, signal),
         minimumSamplingInterval: 0,
       });
+      // A client that comes before the first sample is told so, and not an empty value of good quality.
+      variable.setValueFromSource({ dataType: opcua.DataType.Null }, opcua.StatusCodes.BadWaitingForInitialData);
       variables.set(signal, variable);
     }
   }
