@@ -1,6 +1,7 @@
 import { generate, parser, type IConnectPacket, type IPublishPacket, type Packet } from 'mqtt-packet';
 import { expect, test } from 'vitest';
 import { decodePayload } from '../../core/sparkplug/decode-payload.ts';
+import { createPayloadColumns } from '../../core/sparkplug/payload-columns.ts';
 import { connectPacket, jsonFrames, publishPacket, sparkplugBirths, sparkplugFrames } from './frames.ts';
 
 /** What a broker's own parser reads from the bytes. */
@@ -28,14 +29,25 @@ const timeMs = 1_795_000_000_123;
 test('CONNECT and PUBLISH are what the usual encoder makes', () => {
   const will = { topic: 'a/b', payload: Buffer.from('gone') };
   const [connect] = parse(connectPacket('bench', will)) as IConnectPacket[];
-  expect(connect).toMatchObject({ cmd: 'connect', clientId: 'bench', clean: true, protocolVersion: 4, will: { topic: 'a/b', qos: 1, retain: false } });
+  expect(connect).toMatchObject({
+    cmd: 'connect',
+    clientId: 'bench',
+    clean: true,
+    protocolVersion: 4,
+    will: { topic: 'a/b', qos: 1, retain: false },
+  });
   const payload = Buffer.alloc(300, 7);
-  expect(publishPacket('a/b/c', payload, 0)).toEqual(generate({ cmd: 'publish', topic: 'a/b/c', payload, qos: 0, dup: false, retain: false }));
+  expect(publishPacket('a/b/c', payload, 0)).toEqual(
+    generate({ cmd: 'publish', topic: 'a/b/c', payload, qos: 0, dup: false, retain: false }),
+  );
 });
 
 test('JSON: every message has its topic, its packet id, the time and its value', () => {
   let id = 65_534;
-  const frames = jsonFrames(['millrace/bench/l01/m01/s01', 'millrace/bench/l01/m01/s02', 'x'], () => (id = (id % 65_535) + 1));
+  const frames = jsonFrames(
+    ['millrace/bench/l01/m01/s01', 'millrace/bench/l01/m01/s02', 'x'],
+    () => (id = (id % 65_535) + 1),
+  );
   const target = Buffer.alloc(frames.bytes + 3);
   frames.fill(target, 3, timeMs, Int32Array.of(0, 10_000, 99_999, 54_321), 1);
   const packets = parse(target.subarray(3)) as IPublishPacket[];
@@ -52,21 +64,33 @@ test('JSON: every message has its topic, its packet id, the time and its value',
 test('Sparkplug: our own codec reads births and data, over the turn of the sequence', () => {
   const { births } = sparkplugBirths(node, timeMs);
   const born = parse(births) as IPublishPacket[];
-  expect(born.map(({ topic }) => topic)).toEqual(['spBv1.0/millrace-bench/NBIRTH/l01', 'spBv1.0/millrace-bench/DBIRTH/l01/m01', 'spBv1.0/millrace-bench/DBIRTH/l01/m02']);
+  expect(born.map(({ topic }) => topic)).toEqual([
+    'spBv1.0/millrace-bench/NBIRTH/l01',
+    'spBv1.0/millrace-bench/DBIRTH/l01/m01',
+    'spBv1.0/millrace-bench/DBIRTH/l01/m02',
+  ]);
   let seq = 253;
   const frames = sparkplugFrames(node, () => (seq = (seq + 1) % 256));
   const hundredths = Int32Array.from({ length: 140 }, (_, index) => 10_000 + index * 101);
   const target = Buffer.alloc(frames.bytes);
+  const columns = createPayloadColumns();
   const seen: number[] = [];
+  const read: [alias: number, time: number, value: number][] = [];
   for (let tick = 0; tick < 2; tick++) {
     frames.fill(target, 0, timeMs + tick, hundredths, 0);
-    const data = parse(target) as IPublishPacket[];
-    const payloads = data.map(({ payload }) => decodePayload(payload as Buffer));
-    const columns = payloads.map((result) => result);
-    expect(data).toHaveLength(2);
-    seen.push(...columns.map((column) => Number(column.seq)));
-    expect(columns.map((column) => column.length)).toEqual([50, 90]);
+    for (const { payload } of parse(target) as IPublishPacket[]) {
+      expect(decodePayload(payload as Buffer, columns)).toBeNull();
+      expect(columns.timestamp_ms).toBe(timeMs + tick);
+      seen.push(columns.seq);
+      for (let row = 0; row < columns.length; row++) {
+        read.push([columns.alias[row] ?? 0, columns.time_ms[row] ?? 0, columns.number[row] ?? 0]);
+      }
+    }
   }
+  const expected = [0, 1].flatMap((tick) =>
+    [...hundredths].map((value, index) => [index + 1, timeMs + tick, value / 100]),
+  );
+  expect(read).toEqual(expected);
   expect(seen).toEqual([254, 255, 0, 1]);
   expect(frames).toMatchObject({ messages: 2, readings: 140 });
 });

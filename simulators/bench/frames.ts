@@ -74,7 +74,7 @@ export function jsonFrames(topics: readonly string[], nextPacketId: () => number
       for (let index = 0; index < times.length; index++) {
         const time = offset + (times[index] ?? 0);
         text.copy(target, time);
-        writeHundredths(target, time + 21, hundredths[first + index] ?? 0);
+        writeHundredths(target, time + 22, hundredths[first + index] ?? 0);
         const id = nextPacketId();
         const place = offset + (ids[index] ?? 0);
         target[place] = id >> 8;
@@ -104,16 +104,40 @@ export interface SparkplugNode {
 }
 
 /** The will, and the births, of an edge node: aliases count from 1 through all its devices. */
-export function sparkplugBirths(node: SparkplugNode, timeMs: number): { will: { topic: string; payload: Buffer }; births: Buffer } {
+export function sparkplugBirths(
+  node: SparkplugNode,
+  timeMs: number,
+): { will: { topic: string; payload: Buffer }; births: Buffer } {
   const { group, edge } = node;
   let alias = 1;
   let seq = 0;
-  const births = [publishPacket(formatTopic({ group, verb: 'NBIRTH', edge, device: '' }), encodeNodeBirth({ timestampMs: timeMs, seq: seq++, metrics: [] }, 0), 0)];
+  const births = [
+    publishPacket(
+      formatTopic({ group, verb: 'NBIRTH', edge, device: '' }),
+      encodeNodeBirth({ timestampMs: timeMs, seq: seq++, metrics: [] }, 0),
+      0,
+    ),
+  ];
   for (const { device, signals } of node.devices) {
-    const metrics = signals.map((name) => ({ name, alias: alias++, timestamp_ms: timeMs, datatype: Datatype.Double, value: 0 }));
-    births.push(publishPacket(formatTopic({ group, verb: 'DBIRTH', edge, device }), encodeDeviceBirth({ timestampMs: timeMs, seq: seq++, metrics }), 0));
+    const metrics = signals.map((name) => ({
+      name,
+      alias: alias++,
+      timestamp_ms: timeMs,
+      datatype: Datatype.Double,
+      value: 0,
+    }));
+    births.push(
+      publishPacket(
+        formatTopic({ group, verb: 'DBIRTH', edge, device }),
+        encodeDeviceBirth({ timestampMs: timeMs, seq: seq++, metrics }),
+        0,
+      ),
+    );
   }
-  return { will: { topic: formatTopic({ group, verb: 'NDEATH', edge, device: '' }), payload: encodeNodeDeath(timeMs, 0) }, births: Buffer.concat(births) };
+  return {
+    will: { topic: formatTopic({ group, verb: 'NDEATH', edge, device: '' }), payload: encodeNodeDeath(timeMs, 0) },
+    births: Buffer.concat(births),
+  };
 }
 
 /** One DDATA a device and tick: all its metrics by alias, each with its time and a double, and the sequence at the end. */
@@ -138,7 +162,11 @@ export function sparkplugFrames(node: SparkplugNode, nextSeq: () => number): Fra
       payload.push(0, 0, 0, 0, 0, 0, 0, 0);
     }
     payload.push(0x18, 0x80, 0x00);
-    const packet = publishPacket(formatTopic({ group: node.group, verb: 'DDATA', edge: node.edge, device }), Buffer.from(payload), 0);
+    const packet = publishPacket(
+      formatTopic({ group: node.group, verb: 'DDATA', edge: node.edge, device }),
+      Buffer.from(payload),
+      0,
+    );
     const start = at + packet.length - payload.length;
     times.push(start + messageTime, ...own.map(({ time }) => start + time));
     values.push(...own.map(({ value }) => start + value));

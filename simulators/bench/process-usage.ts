@@ -61,7 +61,9 @@ function readTotals(): { idle: number; total: number } {
   return { idle: (numbers[3] ?? 0) + (numbers[4] ?? 0), total: numbers.reduce((sum, number) => sum + number, 0) };
 }
 
-function readStat(pid: number): { parent: number; utime: number; stime: number; childrenTime: number; rss: number } | undefined {
+function readStat(
+  pid: number,
+): { parent: number; utime: number; stime: number; childrenTime: number; rss: number } | undefined {
   let text: string;
   try {
     text = readFileSync(`/proc/${pid}/stat`, 'utf8');
@@ -69,7 +71,10 @@ function readStat(pid: number): { parent: number; utime: number; stime: number; 
     return undefined;
   }
   // The second field is the program's name in parentheses and may hold anything.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
+  const fields = text
+    .slice(text.lastIndexOf(')') + 2)
+    .split(' ')
+    .map(Number);
   const field = (number: number): number => fields[number - 3] ?? 0;
   return { parent: field(4), utime: field(14), stime: field(15), childrenTime: field(16) + field(17), rss: field(24) };
 }

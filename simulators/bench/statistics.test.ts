@@ -27,6 +27,18 @@ test('two runs of the same thing', () => {
 });
 
 test('how a cost grows', () => {
-  expect(growthExponent([{ x: 1, y: 3 }, { x: 10, y: 30 }, { x: 100, y: 300 }])).toBeCloseTo(1);
-  expect(growthExponent([{ x: 1, y: 5 }, { x: 4, y: 10 }, { x: 16, y: 20 }])).toBeCloseTo(0.5);
+  expect(
+    growthExponent([
+      { x: 1, y: 3 },
+      { x: 10, y: 30 },
+      { x: 100, y: 300 },
+    ]),
+  ).toBeCloseTo(1);
+  expect(
+    growthExponent([
+      { x: 1, y: 5 },
+      { x: 4, y: 10 },
+      { x: 16, y: 20 },
+    ]),
+  ).toBeCloseTo(0.5);
 });
