@@ -2,16 +2,13 @@ import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { WorkOrderDetail, WorkOrderEvent, WorkOrderState } from '../../api/schemas/work-order.ts';
 import { get } from '../fetch.ts';
-import { formatUnit, formatValue } from '../format/numbers.ts';
-import { formatMoment, formatZone } from '../format/times.ts';
 import { onOrder, wantValues } from '../live/store.ts';
-import { type FrozenTrend, readEvidence, trendPath } from '../parts/evidence.ts';
 import { Failed, Waiting } from '../parts/notice.tsx';
 import { ConditionWord, DueDate } from '../parts/order-words.tsx';
 import { useResource } from '../parts/resource.ts';
 import { TransitionForm, transitionLabels } from '../parts/transition-form.tsx';
+import { Why } from '../parts/why.tsx';
 import { Fact, Moment, Place, Priority, sentenceCase } from '../parts/words.tsx';
-import { zoneOf } from '../plant.ts';
 
 /** One work order: why it was raised, what may be done with it now, and all that happened to it. */
 export default function WorkOrderPage({ id }: { id: number }) {
@@ -46,7 +43,7 @@ function Loaded({ order, reload }: { order: WorkOrderDetail; reload(): void }) {
             <ConditionWord order={order} />
           </Fact>
           <Fact name="Due">
-            <DueDate order={order} />
+            <DueDate order={order} bare />
           </Fact>
         </dl>
       </header>
@@ -98,79 +95,6 @@ function Loaded({ order, reload }: { order: WorkOrderDetail; reload(): void }) {
         </aside>
       </div>
     </div>
-  );
-}
-
-function Why({ order }: { order: WorkOrderDetail }) {
-  const evidence = readEvidence(order.evidence);
-  const zone = zoneOf(order.site_id);
-  const created = Date.parse(order.created_at);
-  const around = `/machines/${order.machine_id}?from=${created - 4 * 3_600_000}&to=${created + 1_800_000}`;
-  return (
-    <section class="panel">
-      <h2>Why it was raised</h2>
-      {order.description !== '' && <p>{order.description}</p>}
-      {evidence.reasons.length > 0 && (
-        <ul class="reasons">
-          {evidence.reasons.map((reason) => (
-            <li key={reason}>{reason}</li>
-          ))}
-        </ul>
-      )}
-      {evidence.trends.map((trend, at) => (
-        <Frozen key={at} trend={trend} zone={zone} />
-      ))}
-      {evidence.facts.length > 0 && (
-        <dl class="about">
-          {evidence.facts.map(([name, text]) => (
-            <div key={name} class="fact">
-              <dt>{sentenceCase(name)}</dt>
-              <dd style="white-space:normal">{text}</dd>
-            </div>
-          ))}
-        </dl>
-      )}
-      {order.origin === 'person' && evidence.trends.length === 0 && (
-        <p class="muted">Reported by a person; no trend was frozen.</p>
-      )}
-      <p class="actions">
-        <a href={around}>Trends around that time</a>
-        <a href={`/machines/${order.machine_id}`}>Live now</a>
-      </p>
-    </section>
-  );
-}
-
-/** The trend as it was when the order was raised: kept with the order, also when the raw readings are long gone. */
-function Frozen({ trend, zone }: { trend: FrozenTrend; zone: string }) {
-  const { path, low, high, limitY } = trendPath(trend, 600, 160);
-  const [from = 0, to = 0] = [trend.time_ms[0], trend.time_ms.at(-1)];
-  const unit = formatUnit(trend.unit);
-  return (
-    <figure class="evidence-plot">
-      <figcaption class="evidence-labels">
-        <b>{sentenceCase(trend.name)}</b>
-        <span>
-          {formatValue(low)} … {formatValue(high)} {unit}
-          {trend.limit !== null && `, limit ${formatValue(trend.limit)} ${unit}`}
-        </span>
-      </figcaption>
-      <svg
-        viewBox="0 0 600 160"
-        preserveAspectRatio="none"
-        role="img"
-        aria-label={`${trend.name} before the order was raised, from ${formatValue(low)} to ${formatValue(high)} ${unit}`}
-      >
-        {limitY !== null && <line class="evidence-limit" x1="0" x2="600" y1={limitY} y2={limitY} />}
-        <path class="evidence-line" d={path} />
-      </svg>
-      <div class="evidence-labels">
-        <span>{formatMoment(from, zone)}</span>
-        <span>
-          {formatMoment(to, zone)} {formatZone(to, zone)}
-        </span>
-      </div>
-    </figure>
   );
 }
 

@@ -154,7 +154,7 @@ function List({ rows }: { rows: WorkOrder[] }) {
                 <Moment at={order.created_at} site={order.site_id} />
               </td>
               <td>
-                <DueDate order={order} />
+                <DueDate order={order} bare />
               </td>
               <td>{order.assigned_name ?? <span class="muted">—</span>}</td>
             </tr>

@@ -1,71 +1,128 @@
-/** The frozen trend of an order, whoever wrote it: times in ms and one value each. */
+/** The trend of one signal as it was frozen when the order was raised. */
 export interface FrozenTrend {
   signal_id: number | null;
-  name: string;
+  signal: string;
   unit: string;
   time_ms: number[];
   value: (number | null)[];
+  /** The limit that an alarm of this signal names. */
   limit: number | null;
 }
 
+export interface Symptom {
+  signal: string;
+  unit: string;
+  value: number | null;
+  expected: number | null;
+  /** Away from what is usual, in spreads of the usual. */
+  deviation: number;
+}
+
 export interface Evidence {
-  /** Sentences that say why. */
+  /** Sentences that say why: of the alarms, or written by whoever raised it. */
   reasons: string[];
+  /** How well each failure mode explains it, 0…1, best first. */
+  modes: [mode: string, score: number][];
+  symptoms: Symptom[];
   trends: FrozenTrend[];
   /** Everything else, as name and text. */
   facts: [name: string, text: string][];
 }
 
+type Raw = Record<string, unknown>;
+
+/** A sensor this close to its usual value is no symptom. */
+const leastDeviation = 2;
+/** A frozen trend with fewer points says less than a shorter one with more. */
+const leastPoints = 10;
+
 /**
- * Reads the evidence of a fault or work order. It is frozen for good when the order is raised, so orders of older
- * versions have it in their own shape: what is not understood is still shown, as name and value, never hidden.
+ * Reads the evidence of a fault or work order (analytics/diagnosis). It is frozen for good when the order is raised, so
+ * orders of another version may have it in another shape: what is not understood is still shown, never hidden.
  */
-export function readEvidence(raw: Record<string, unknown>): Evidence {
-  const evidence: Evidence = { reasons: [], trends: [], facts: [] };
-  for (const [name, value] of Object.entries(raw)) {
-    if (name === 'reasons' && Array.isArray(value)) evidence.reasons.push(...value.map((one) => String(one)));
-    else if (name === 'trend' || name === 'trends') {
-      const found = (Array.isArray(value) ? value : [value]).map(readTrend).filter((trend) => trend !== null);
-      if (found.length > 0) evidence.trends.push(...found);
-    } else if (value !== null && value !== '') evidence.facts.push([name, textOf(value)]);
-  }
-  return evidence;
+export function readEvidence(raw: Raw): Evidence {
+  const { reasons, alarms, scores, symptoms, trend, ...rest } = raw;
+  const limits = new Map(objects(alarms).map((alarm) => [alarm['signal'], numberIn(alarm['limit_value'])]));
+  return {
+    reasons: [...texts(reasons), ...objects(alarms).flatMap((alarm) => texts([alarm['message']]))],
+    modes: isObject(scores)
+      ? Object.entries(scores)
+          .map(([mode, score]): [string, number] => [mode, Math.min(1, Math.max(0, numberIn(score) ?? 0))])
+          .sort((a, b) => b[1] - a[1])
+      : [],
+    symptoms: objects(symptoms)
+      .map((one) => ({
+        signal: textIn(one['signal']) ?? '',
+        unit: textIn(one['unit']) ?? '',
+        value: numberIn(one['value']),
+        expected: numberIn(one['expected_value']),
+        deviation: numberIn(one['deviation']) ?? 0,
+      }))
+      .filter((one) => Math.abs(one.deviation) >= leastDeviation)
+      .sort((a, b) => Math.abs(b.deviation) - Math.abs(a.deviation)),
+    trends: chooseTrends(objects(trend).flatMap((one) => readTrend(one, limits) ?? [])),
+    facts: Object.entries(rest)
+      .filter(([, value]) => value !== null && value !== '')
+      .map(([name, value]) => [name, textOf(value)]),
+  };
 }
 
-function readTrend(raw: unknown): FrozenTrend | null {
-  if (typeof raw !== 'object' || raw === null) return null;
-  const trend = raw as Record<string, unknown>;
-  const time_ms = numbers(trend['time_ms']);
-  const value = Array.isArray(trend['value']) ? trend['value'] : trend['avg'];
-  if (time_ms === null || !Array.isArray(value) || value.length !== time_ms.length || time_ms.length < 2) return null;
+/** Of each signal the trend that reaches furthest back and still has a shape. */
+function chooseTrends(trends: FrozenTrend[]): FrozenTrend[] {
+  const best = new Map<string, FrozenTrend>();
+  for (const trend of trends) {
+    const other = best.get(trend.signal);
+    if (other === undefined || worth(trend) > worth(other)) best.set(trend.signal, trend);
+  }
+  return [...best.values()];
+}
+
+function worth({ time_ms }: FrozenTrend): number {
+  const span = (time_ms.at(-1) ?? 0) - (time_ms[0] ?? 0);
+  return time_ms.length < leastPoints ? span / 1e6 : span;
+}
+
+function readTrend(trend: Raw, limits: Map<unknown, number | null>): FrozenTrend | null {
+  const { times, values } = trend;
+  if (!Array.isArray(times) || !Array.isArray(values) || times.length !== values.length || times.length < 2)
+    return null;
+  if (!times.every((time) => typeof time === 'number')) return null;
+  const signal = textIn(trend['signal']) ?? 'trend';
   return {
-    signal_id: typeof trend['signal_id'] === 'number' ? trend['signal_id'] : null,
-    name: textIn(trend['signal_name']) ?? textIn(trend['name']) ?? 'Trend',
+    signal_id: numberIn(trend['signal_id']),
+    signal,
     unit: textIn(trend['unit']) ?? '',
-    time_ms,
-    value: value.map((one) => (typeof one === 'number' ? one : null)),
-    limit:
-      typeof trend['limit_high'] === 'number'
-        ? trend['limit_high']
-        : typeof trend['limit'] === 'number'
-          ? trend['limit']
-          : null,
+    time_ms: times.map((seconds) => seconds * 1000),
+    value: values.map(numberIn),
+    limit: limits.get(signal) ?? null,
   };
+}
+
+function isObject(raw: unknown): raw is Raw {
+  return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
+}
+
+function objects(raw: unknown): Raw[] {
+  return Array.isArray(raw) ? raw.filter(isObject) : [];
+}
+
+function texts(raw: unknown): string[] {
+  return Array.isArray(raw) ? raw.filter((one) => typeof one === 'string' && one !== '') : [];
 }
 
 function textIn(raw: unknown): string | null {
   return typeof raw === 'string' && raw !== '' ? raw : null;
 }
 
-function numbers(raw: unknown): number[] | null {
-  return Array.isArray(raw) && raw.every((one) => typeof one === 'number') ? raw : null;
+function numberIn(raw: unknown): number | null {
+  return typeof raw === 'number' && Number.isFinite(raw) ? raw : null;
 }
 
 function textOf(value: unknown): string {
-  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : value.toPrecision(4);
+  if (typeof value === 'number') return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
   if (typeof value === 'string' || typeof value === 'boolean') return String(value);
   if (Array.isArray(value)) return value.map((one) => textOf(one)).join(', ');
-  return Object.entries(value as Record<string, unknown>)
+  return Object.entries((value ?? {}) as Raw)
     .map(([name, inner]) => `${name.replaceAll('_', ' ')} ${textOf(inner ?? '—')}`)
     .join(', ');
 }
@@ -77,10 +134,11 @@ export function trendPath(
   height: number,
 ): { path: string; low: number; high: number; limitY: number | null } {
   const known = trend.value.filter((value) => value !== null);
-  const all = trend.limit === null ? known : [...known, trend.limit];
-  const [low, high] = all.length === 0 ? [0, 1] : [Math.min(...all), Math.max(...all)];
+  const [least, most] = known.length === 0 ? [0, 1] : [Math.min(...known), Math.max(...known)];
+  const [low, high] =
+    trend.limit === null ? [least, most] : [Math.min(least, trend.limit), Math.max(most, trend.limit)];
   const margin = (high - low || 1) * 0.08;
-  const y = (value: number): number => height - ((value - low + margin) / (high - low + 2 * margin || 1)) * height;
+  const y = (value: number): number => height - ((value - low + margin) / (high - low + 2 * margin)) * height;
   const [from = 0, to = 1] = [trend.time_ms[0], trend.time_ms.at(-1)];
   let path = '';
   let pen = false;
@@ -93,5 +151,5 @@ export function trendPath(
     path += `${pen ? 'L' : 'M'}${x.toFixed(1)} ${y(value).toFixed(1)}`;
     pen = true;
   }
-  return { path, low, high, limitY: trend.limit === null ? null : y(trend.limit) };
+  return { path, low: least, high: most, limitY: trend.limit === null ? null : y(trend.limit) };
 }

@@ -21,18 +21,19 @@ export function ConditionWord({ order }: { order: Pick<WorkOrder, 'condition' | 
   }
 }
 
-/** When the order is due, and loudly when that has passed. */
-export function DueDate({ order }: { order: WorkOrder }) {
+/** When the order is due, and loudly when that has passed; `bare` where a heading says "Due" already. */
+export function DueDate({ order, bare = false }: { order: WorkOrder; bare?: boolean }) {
   const late = useComputed(() => {
     if (order.due_at === null || !isOpenOrder(order)) return null;
     const seconds = (now.value - Date.parse(order.due_at)) / 1000;
     return seconds > 0 ? formatDuration(seconds) : null;
   });
-  if (order.due_at === null) return null;
+  if (order.due_at === null) return bare ? <span>—</span> : null;
   if (late.value !== null) return <span class="overdue">overdue {late}</span>;
   return (
     <span>
-      due <Moment at={order.due_at} site={order.site_id} />
+      {!bare && 'due '}
+      <Moment at={order.due_at} site={order.site_id} />
     </span>
   );
 }
