@@ -120,6 +120,8 @@ const definitions = {
     'stop, drop-oldest or drop-newest',
   ],
   DISK_MIN_FREE: [size.prefault('500MB'), 'a size such as 500MB or 4GB'],
+  /** A TimescaleDB server on which the bench may create databases. */
+  BENCH_TIMESCALE_URL: [url('postgres', 'postgresql').optional(), 'a postgres:// URL'],
   RAW_RETENTION_DAYS: [wholeNumber(1, 36_500).default(90), 'a whole number of days'],
   PARKED_MAX_READINGS: [wholeNumber(0, 1_000_000_000).default(1_000_000), 'a whole number of readings'],
 } as const satisfies Record<string, readonly [z.ZodType, string]>;
