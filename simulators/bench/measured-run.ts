@@ -1,0 +1,127 @@
+import { monotonic, now, pause } from '../../core/clock.ts';
+import { decodeFeedPayload, feedChannel } from '../../core/feed.ts';
+import type { BenchBroker } from './bench-broker.ts';
+import type { BenchDatabase } from './bench-database.ts';
+import type { BenchProcess } from './bench-process.ts';
+import { processUsage } from './process-usage.ts';
+import type { PublishOrder, Publisher, PublishReport } from './publisher.ts';
+import { quantile } from './statistics.ts';
+
+/** One run of ingest: what was sent, how fast all of it was committed, and what it cost. */
+export interface MeasuredRun {
+  report: PublishReport;
+  readings_per_second: number;
+  /** Readings that were not stored within the time limit. */
+  missing: number;
+  lost_upstream: number;
+  /** From the first byte sent to the last commit. */
+  seconds: number;
+  cpu: { ingest: number; broker: number; database: number; publisher: number };
+  wal_bytes: number;
+  /** Source time to commit, of readings of up to 200 batches; only for paced runs. */
+  lag_ms: { p50: number; p99: number; max: number };
+}
+
+/** Ingest, broker and database that are up, and a publisher that is connected. */
+export interface Rig {
+  database: BenchDatabase;
+  broker: BenchBroker;
+  ingest: BenchProcess;
+  publisher: Publisher;
+}
+
+const patienceMs = 60_000;
+
+/**
+ * Publishes and waits until everything is committed. When a batch was committed is seen by listening: NOTIFY comes after
+ * COMMIT, and the gateway's sequence read then names every batch that is in.
+ */
+export async function runIngest(rig: Rig, order: PublishOrder): Promise<MeasuredRun> {
+  const { database, broker, ingest, publisher } = rig;
+  const commits: { sequence: number; at_ms: number }[] = [];
+  const listening = new AbortController();
+  const readSequence = async (): Promise<void> => {
+    const [gateway] = await database.database.query<{ last_sequence: number }>(
+      'select last_sequence from gateway where gateway_id = 1',
+    );
+    commits.push({ sequence: gateway?.last_sequence ?? 0, at_ms: now() });
+  };
+  const listen = database.database.listen(
+    feedChannel,
+    () => void readSequence().catch(() => undefined),
+    listening.signal,
+  );
+  const before = await books(database);
+  const [first] = await database.database.query<{ sequence: number }>(
+    'select coalesce(max(last_sequence), 0)::float8 as sequence from gateway',
+  );
+  const usage = (): MeasuredRun['cpu'] => ({
+    ingest: processUsage(ingest.pid).cpu_seconds,
+    broker: processUsage(broker.pid).cpu_seconds,
+    database: database.usage().cpu_seconds,
+    publisher: processUsage(publisher.pid).cpu_seconds,
+  });
+  const cpuBefore = usage();
+  const walBefore = await database.walBytes();
+  const report = await publisher.publish(order);
+  const deadline = monotonic() + patienceMs;
+  let after = await books(database);
+  while (after.ended - before.ended < report.readings && monotonic() < deadline) {
+    await pause(20);
+    after = await books(database);
+  }
+  const cpuAfter = usage();
+  const walAfter = await database.walBytes();
+  await readSequence();
+  listening.abort();
+  await listen;
+  const seconds = (after.last_commit_ms - report.started_at_ms) / 1000;
+  const stored = after.ended - before.ended;
+  return {
+    report,
+    seconds,
+    readings_per_second: stored / seconds,
+    missing: report.readings - stored,
+    lost_upstream: after.lost - before.lost,
+    cpu: {
+      ingest: cpuAfter.ingest - cpuBefore.ingest,
+      broker: cpuAfter.broker - cpuBefore.broker,
+      database: cpuAfter.database - cpuBefore.database,
+      publisher: cpuAfter.publisher - cpuBefore.publisher,
+    },
+    wal_bytes: walAfter - walBefore,
+    lag_ms: order.paced
+      ? await readLags(database, first?.sequence ?? 0, commits)
+      : { p50: Number.NaN, p99: Number.NaN, max: Number.NaN },
+  };
+}
+
+async function books({ database }: BenchDatabase): Promise<{ ended: number; lost: number; last_commit_ms: number }> {
+  const [row] = await database.query<{ ended: number; lost: number; last_commit_ms: number }>(
+    `select coalesce(sum(stored + duplicate), 0)::float8 as ended, coalesce(sum(lost_upstream), 0)::float8 as lost,
+            (select coalesce(extract(epoch from max(stored_at)) * 1000, 0)::float8 from reading_batch) as last_commit_ms from ledger`,
+  );
+  return row ?? { ended: 0, lost: 0, last_commit_ms: 0 };
+}
+
+/** How long readings took from their source time to their commit: all readings of evenly chosen batches. */
+async function readLags(
+  { database }: BenchDatabase,
+  after: number,
+  commits: readonly { sequence: number; at_ms: number }[],
+): Promise<MeasuredRun['lag_ms']> {
+  const batches = await database.query<{ sequence: number; payload: Buffer }>(
+    `select sequence::float8 as sequence, payload from reading_batch
+      where sequence > $1 and sequence % greatest(1, (select count(*) / 200 from reading_batch where sequence > $1)) = 0 order by sequence`,
+    [after],
+  );
+  const lags: number[] = [];
+  for (const { sequence, payload } of batches) {
+    const committed = commits.find((commit) => commit.sequence >= sequence)?.at_ms;
+    if (committed === undefined) continue;
+    const { readings } = decodeFeedPayload(payload);
+    const step = Math.max(1, Math.floor(readings.length / 1000));
+    for (let row = 0; row < readings.length; row += step) lags.push(committed - (readings.time_us[row] ?? 0) / 1000);
+  }
+  return { p50: quantile(lags, 0.5), p99: quantile(lags, 0.99), max: quantile(lags, 1) };
+}
