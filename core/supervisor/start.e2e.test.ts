@@ -53,13 +53,21 @@ function processesOf(dataDir: string): string[] {
   });
 }
 
+interface Ledger {
+  balanced: boolean;
+  in_journal: number;
+  totals: { lost_upstream: number };
+  sources: { protocol: string; source_name: string; received: number }[];
+}
+
 function newDataDir(): string {
   return mkdtempSync(join(tmpdir(), 'millrace-start-'));
 }
 
 afterEach(async () => {
-  for (const { child, dataDir } of started.splice(0)) {
-    if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  const all = started.splice(0);
+  for (const { child } of all) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+  for (const { dataDir } of all) {
     await waitUntil(`nothing of ${dataDir} runs`, () => processesOf(dataDir).length === 0, { limitMs: 20_000 });
     rmSync(dataDir, { recursive: true, force: true });
   }
@@ -101,13 +109,32 @@ describe('npm start', () => {
     expect((performance.now() - stoppingAt) / 1000).toBeLessThan(10);
     expect(processesOf(dataDir)).toEqual([]);
 
-    const second = npmStart(dataDir, { HTTP_PORT: port, ADMIN_PASSWORD: 'another password' });
-    await untilSaid(second, 'First live values');
-    const again = await fetch(`${api}/ledger`, { headers });
-    // The session of the first run is still good: it lives in the database, which survived.
-    expect(again.status).toBe(200);
-    const ledger = (await again.json()) as { balanced: boolean };
-    expect(ledger.balanced).toBe(true);
+    // The plant is off now, so that the books stand still beside what the simulators say they sent.
+    const second = npmStart(dataDir, { HTTP_PORT: port, SIMULATE: 'off' });
+    await untilSaid(second, 'Dashboard');
+    const { sources } = JSON.parse(readFileSync(join(dataDir, 'simulator/sent.json'), 'utf8')) as {
+      sources: { protocol: string; source: string; sent: number; acknowledged?: number }[];
+    };
+    await waitUntil(
+      'the books hold what the simulators sent',
+      async () => {
+        // The session of the first run is still good: it lives in the database, which survived.
+        const ledger = (await (await fetch(`${api}/ledger`, { headers })).json()) as Ledger;
+        const books = new Map(ledger.sources.map((source) => [`${source.protocol} ${source.source_name}`, source]));
+        const mqtt = sources.filter((source) => source.protocol === 'mqtt');
+        const wrong = mqtt
+          .map(({ source, sent, acknowledged }) => ({
+            source,
+            sent,
+            acknowledged,
+            received: books.get(`mqtt ${source}`)?.received,
+          }))
+          .filter(({ sent, acknowledged, received }) => sent !== received || sent !== acknowledged);
+        if (wrong.length > 0 || mqtt.length !== 7) throw new Error(JSON.stringify(wrong));
+        return ledger.balanced && ledger.in_journal === 0 && ledger.totals.lost_upstream === 0;
+      },
+      { limitMs: 20_000, everyMs: 200 },
+    );
 
     second.child.kill('SIGKILL');
     await waitUntil('the killed supervisor leaves no orphan', () => processesOf(dataDir).length === 0, {
