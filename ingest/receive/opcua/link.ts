@@ -177,12 +177,13 @@ export function openLink({ context, url, claims, lastHeard, silenceMs, retryItem
         log.warn({ source: url, error: lastError }, 'an OPC UA server cannot be served, trying again');
       }
       if (monotonic() - startedAt > 60_000) attempt = 1;
-      await pause(retryDelay({ minMs: 500, maxMs: 30_000 }, attempt), closing.signal);
+      await pause(retryDelay({ minMs: 500, maxMs: 10_000 }, attempt), closing.signal);
     }
   }
 
   /** The failure as a sentence that says what to do. */
-  function describe({ message }: Error): string {
+  function describe(error: Error): string {
+    const message = error.message.replaceAll(/\s+/g, ' ').trim();
     if (!/certificate/i.test(message) || !/untrusted|trust|verification failed/i.test(message)) return message;
     const waiting = listCertificates(settings.DATA_DIR, 'rejected').map(({ thumbprint }) => thumbprint);
     const list = waiting.length === 0 ? '' : ` Waiting to be trusted: ${waiting.join(', ')}.`;

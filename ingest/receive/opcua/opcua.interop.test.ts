@@ -129,10 +129,8 @@ test('open62541: what was measured while ingest did not run is filled from the h
     limitMs: 30_000,
   });
   await first.receiver.close();
-  const stopped = now();
   // More than a page of 1,000 values, so that continuation points are followed.
   for (let value = 0; value < 2500; value++) await peer.ask(`set temperature ${value} now 00000000`);
-  await waitUntil('the outage is long enough to be looked into', () => now() - stopped > 3200);
   const second = await receive(url, 'urn:peer:plant', { DATA_DIR: first.dataDir });
   await waitUntil('the history is read', () => Number(stateOf(second.receiver)?.status['backfilled_values']) >= 2500, {
     limitMs: 30_000,

@@ -3,8 +3,8 @@ import type { Session } from './session.ts';
 
 export interface PublishLoopOptions {
   session: Session;
-  /** The time after which an unanswered publish request is given up, in ms. */
-  timeoutMs: () => number;
+  /** The longest time in which some subscription answers a request, data or not. */
+  longestKeepAliveMs: () => number;
   onResponse: (subscriptionId: number, message: NotificationMessage) => void;
   /** The server says that it has no subscription of ours any more. */
   onNoSubscription: () => void;
@@ -41,7 +41,8 @@ export function createPublishLoop(options: PublishLoopOptions): PublishLoop {
     acknowledgements = [];
     waiting++;
     const request = new PublishRequest({
-      requestHeader: { timeoutHint: options.timeoutMs() },
+      // A request may be the last in the queue of a silent subscription, and servers discard what is older than this.
+      requestHeader: { timeoutHint: Math.max(60_000, 2 * (mostWaiting + 1) * options.longestKeepAliveMs()) },
       subscriptionAcknowledgements: sent,
     });
     session.publish(request, (error, response) => {

@@ -60,7 +60,11 @@ export function addValue(
     const detail = `The value is of type ${typeNameOf(value.value)}; accepted is a single number, boolean or text.`;
     const more = { signal_id: signal.signal_id, time_us: timeUs };
     addRejected(into, address, 'unsupported_type', detail, null, more);
-  } else addReading(into, address, signal, timeUs, wire, quality, nowUs, { historical, payload: null });
+  } else {
+    // A node that was never written says Null with status Good; a reading without a value is not a good one.
+    const usedQuality = wire === null && quality === Quality.good ? Quality.bad : quality;
+    addReading(into, address, signal, timeUs, wire, usedQuality, nowUs, { historical, payload: null });
+  }
   if (!hasOverflow(status)) return false;
   addLost(into, 1);
   return true;

@@ -65,7 +65,6 @@ export interface ServerSession {
 }
 
 const gapMemoryMs = 60_000;
-const shortestGapMs = 3000;
 const mostRepublished = 1000;
 /**
  * Longer than node-opcua needs to notice a dead connection (a read every 5 s, given up after 10 s): it keeps the
@@ -88,8 +87,7 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
 
   const loop: PublishLoop = createPublishLoop({
     session,
-    timeoutMs: () =>
-      Math.max(20_000, 4 * Math.max(...[...subscriptions.values()].map(({ keepAliveMs }) => keepAliveMs))),
+    longestKeepAliveMs: () => Math.max(0, ...[...subscriptions.values()].map(({ keepAliveMs }) => keepAliveMs)),
     onResponse: receive,
     onNoSubscription: () => background('subscriptions are gone', recreate([...subscriptions.values()])),
     onError: (error) => log.warn({ error: error.message, source: url }, 'publishing has stopped'),
@@ -215,7 +213,8 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
   /** Reads the server's history since `fromMs` in the background; the store drops what it has already. */
   function backfill(fromMs: number): void {
     const toMs = clock();
-    if (Number.isNaN(fromMs) || toMs - fromMs < shortestGapMs) return;
+    // Within two publications nothing can have been missed.
+    if (Number.isNaN(fromMs) || toMs - fromMs < 2 * options.publishingMs) return;
     const items = [...subscriptions.values()].flatMap((subscription) => [...subscription.items.values()]);
     const range = { fromMs: fromMs - 2000, toMs };
     backfilling = backfilling
@@ -223,7 +222,9 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
       .then(({ values, without_history }) => {
         counts.backfilled_values += values;
         const seconds = Math.round((toMs - fromMs) / 1000);
-        log.info({ source: url, values, without_history, seconds }, 'an outage was filled from the history');
+        const outcome =
+          without_history === items.length ? 'the server keeps no history' : 'an outage was filled from the history';
+        log.info({ source: url, values, without_history, seconds }, outcome);
       })
       .catch((error: unknown) => {
         if (!closing.signal.aborted) {
