@@ -1,3 +1,4 @@
+import { showAlive } from '../core/alive.ts';
 import { now } from '../core/clock.ts';
 import { openDatabase } from '../core/database.ts';
 import { createLog } from '../core/log.ts';
@@ -38,6 +39,7 @@ async function main(): Promise<void> {
 
   const detail = `${plant.machines.length} machines, ${plant.signals.length} signals`;
   log.info({ detail }, 'ready');
+  shutdown.add('alive', showAlive(settings.DATA_DIR, 'analytics'));
   process.send?.({ ready: true, detail });
 }
 

@@ -17,14 +17,21 @@ interface Family {
 const families = new Map<string, Family>();
 
 /** A counter or gauge; the same name and labels answer the same metric. Names end in their unit: `_total`, `_seconds`, `_bytes`. */
-export function metric(type: 'counter' | 'gauge', name: string, help: string, labels: Record<string, string> = {}): Metric {
+export function metric(
+  type: 'counter' | 'gauge',
+  name: string,
+  help: string,
+  labels: Record<string, string> = {},
+): Metric {
   let family = families.get(name);
   if (family === undefined) {
     family = { help, type, values: new Map() };
     families.set(name, family);
   }
   const key = Object.entries(labels)
-    .map(([label, text]) => `${label}="${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`)
+    .map(
+      ([label, text]) => `${label}="${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`,
+    )
     .join(',');
   const cell = family.values.get(key) ?? { value: 0 };
   family.values.set(key, cell);
@@ -47,7 +54,8 @@ export function exposeMetrics(): string {
   const lines: string[] = [];
   for (const [name, family] of families) {
     lines.push(`# HELP ${name} ${family.help}`, `# TYPE ${name} ${family.type}`);
-    for (const [labels, { value }] of family.values) lines.push(labels === '' ? `${name} ${value}` : `${name}{${labels}} ${value}`);
+    for (const [labels, { value }] of family.values)
+      lines.push(labels === '' ? `${name} ${value}` : `${name}{${labels}} ${value}`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -89,7 +89,9 @@ export function encodeColumnsInto(columns: ReadingColumns, buffer: Buffer, start
 export function decodeColumns(buffer: Uint8Array): ReadingColumns {
   const view = Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   if (view.length < headerBytes || view.readUInt32LE(0) !== version) {
-    throw new Error(`Readings of ${view.length} bytes are not of version ${version}; was this written by a newer Millrace?`);
+    throw new Error(
+      `Readings of ${view.length} bytes are not of version ${version}; was this written by a newer Millrace?`,
+    );
   }
   const count = view.readUInt32LE(4);
   if (view.length !== encodedBytes(count)) {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { showAlive } from '../core/alive.ts';
 import { now } from '../core/clock.ts';
 import { openDatabase } from '../core/database.ts';
 import { createLog } from '../core/log.ts';
@@ -88,6 +89,7 @@ async function main(): Promise<void> {
   await heartbeat.beat();
   const detail = `gateway ${gatewayId}, ${registry.size} signals, ${journal.state.readings} readings in the journal`;
   log.info({ gateway_id: gatewayId, detail }, 'ready');
+  shutdown.add('alive', showAlive(settings.DATA_DIR, 'ingest'));
   process.send?.({ ready: true, detail });
 }
 
