@@ -1,6 +1,7 @@
 import type { Connection } from '../../core/database.ts';
 import { recomputeCounts } from '../oee/recompute-counts.ts';
 import { writeCounts } from '../oee/write-counts.ts';
+import { lockSlices } from '../oee/write-slices.ts';
 import { recomputeStates } from '../states/recompute.ts';
 import type { Live } from './live.ts';
 
@@ -34,6 +35,7 @@ export async function recomputeMarked(
     [minAgeMs, atMost],
   );
   const done: Recomputed[] = [];
+  if (marks.length > 0) await lockSlices(connection);
   for (const { machine_id, ids, from_us, to_us } of marks) {
     await connection.query('delete from machine_recompute where machine_recompute_id = any($1::int8[])', [ids]);
     const machine = live.plant.machine_of.get(machine_id);

@@ -3,7 +3,7 @@ import { oeeRatios, sumComponents, type OeeComponents } from '../../core/oee-rat
 import { createTestDatabase, type TestDatabase, testEngines } from '../../core/testing/database.ts';
 import { insertSmallPlant, type SmallPlant } from '../testing/small-plant.ts';
 import { writeShiftInstances } from './shift-instances.ts';
-import { writeSlices } from './write-slices.ts';
+import { lockSlices, writeSlices } from './write-slices.ts';
 
 const day = Date.parse('2026-03-02T00:00:00Z');
 const hour = 3_600_000;
@@ -13,7 +13,7 @@ describe.each(testEngines())('OEE slices on %s', (engine) => {
   let plant: SmallPlant;
   beforeAll(async () => {
     database = await createTestDatabase(engine);
-    plant = await insertSmallPlant(database, 2);
+    plant = await insertSmallPlant(database, 4);
     await writeShiftInstances(database, day, day + 24 * hour, day);
     const machine = plant.machines[0]?.machine_id;
     // 10:00 running, 11:00 down, 11:15 running, 12:20 idle (the break is 12:00-12:30), 12:40 silence, 12:50 maintenance.
@@ -100,10 +100,73 @@ describe.each(testEngines())('OEE slices on %s', (engine) => {
     ]);
   });
 
-  it('before the machine was first heard nothing is known', async () => {
-    const early = (await slices()).filter((slice) => slice.at < '10:00');
-    expect(early).toHaveLength(10);
-    for (const slice of early) expect(slice).toMatchObject({ planned_seconds: 0, no_data_seconds: 3600 });
+  it('begins where the machine was first heard: nothing can be missing before it was there', async () => {
+    expect((await slices()).map((slice) => slice.at)).toEqual(['10:00', '11:00', '12:00']);
+    const [, , , late] = plant.machines;
+    await database.query(
+      `insert into machine_state (organization_id, machine_id, started_at, ended_at, state)
+       values ($1, $2, '2026-03-02T10:45Z', '2026-03-02T10:50Z', 'running'), ($1, $2, '2026-03-02T10:50Z', null, 'no_data')`,
+      [plant.organization_id, late?.machine_id],
+    );
+    await database.query(
+      `insert into machine_progress (machine_id, organization_id, heard_at, known_to) values ($1, $2, '2026-03-02T10:50Z', '2026-03-02T11:30Z')`,
+      [late?.machine_id, plant.organization_id],
+    );
+    await writeSlices(database, { from_ms: day, to_ms: day + 24 * hour });
+    expect(
+      await database.query(
+        `select to_char(started_at, 'HH24:MI') as at, planned_seconds, no_data_seconds from oee_slice where machine_id = $1 order by 1`,
+        [late?.machine_id],
+      ),
+    ).toEqual([
+      { at: '10:00', planned_seconds: 300, no_data_seconds: 600 },
+      { at: '11:00', planned_seconds: 0, no_data_seconds: 1800 },
+    ]);
+  });
+
+  it('a silence is provisional until the machine is heard again: its readings may only be under way', async () => {
+    const late = plant.machines[3]?.machine_id;
+    await database.query(
+      `update machine_progress set heard_at = '2026-03-02T12:02Z', known_to = '2026-03-02T12:02Z' where machine_id = $1`,
+      [late],
+    );
+    await database.query(
+      `update machine_state set state = 'running' where machine_id = $1 and started_at = '2026-03-02T10:50Z'`,
+      [late],
+    );
+    await writeSlices(database, { from_ms: day, to_ms: day + 24 * hour });
+    expect(
+      await database.query(
+        `select to_char(started_at, 'HH24:MI') as at, running_seconds, no_data_seconds, computed_to = ended_at as done
+           from oee_slice where machine_id = $1 order by 1`,
+        [late],
+      ),
+    ).toEqual([
+      { at: '10:00', running_seconds: 900, no_data_seconds: 0, done: true },
+      { at: '11:00', running_seconds: 3600, no_data_seconds: 0, done: true },
+      { at: '12:00', running_seconds: 120, no_data_seconds: 0, done: false },
+    ]);
+  });
+
+  it('jobs and recomputations that meet the same slices in different orders wait for each other', async () => {
+    const ids = plant.machines.map((machine) => machine.machine_id);
+    const range = { from_ms: day, to_ms: day + 24 * hour };
+    const recompute = (order: number[]) =>
+      database.withTransaction(async (connection) => {
+        await lockSlices(connection);
+        for (const id of order)
+          await connection.query('update oee_slice set computed_to = started_at where machine_id = $1', [id]);
+      });
+    for (let round = 0; round < 15; round++) {
+      await Promise.all([
+        writeSlices(database, { ...range, machine_ids: ids }),
+        recompute(ids.toReversed()),
+        writeSlices(database, { ...range, machine_ids: ids.toReversed() }),
+        recompute(ids),
+      ]);
+    }
+    await writeSlices(database, range);
+    expect((await slices()).map((slice) => slice.done)).toEqual([true, true, false]);
   });
 
   it('sums to the ratios of the shift', async () => {

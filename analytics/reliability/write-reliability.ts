@@ -26,7 +26,8 @@ export async function writeReliability(
             (extract(epoch from p.known_to) * 1000)::float8 as known_ms,
             exists (select 1 from signal s where s.machine_id = p.machine_id and s.kind = 'fault') as has_fault_signal
        from machine_progress p
-      where ($1::int[] is null or p.machine_id = any($1)) and exists (select 1 from machine_state s where s.machine_id = p.machine_id)`,
+      where ($1::int[] is null or p.machine_id = any($1)) and exists (select 1 from machine_state s where s.machine_id = p.machine_id)
+      order by p.machine_id`,
     [machineIds ?? null],
   );
   const spans = await readStops(database, machines, nowMs - Math.max(...windowDays) * dayMs);
