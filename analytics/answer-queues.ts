@@ -2,6 +2,8 @@ import type { Clock } from '../core/clock.ts';
 import type { Database } from '../core/database.ts';
 import type { Log } from '../core/log.ts';
 import type { Queues } from '../core/queues.ts';
+import { endShelves } from './alarms/end-shelves.ts';
+import { watchSilence } from './alarms/stale-machines.ts';
 import { diagnoseMachine, machinesToDiagnose } from './diagnosis/diagnose-machine.ts';
 import type { Drained, Follower } from './feed/follow-feed.ts';
 import { pruneFeed } from './feed/prune-feed.ts';
@@ -40,6 +42,10 @@ export function answerQueues(context: AnswerContext): void {
   queues.answer(
     'diagnosis',
     async ({ machine_id }) => {
+      if (machine_id === everything) {
+        await endShelves(database);
+        await watchSilence(database);
+      }
       const machines = machine_id === everything ? await machinesToDiagnose(database) : [machine_id];
       for (const machine of machines) {
         for (const faultId of await diagnoseMachine(database, machine)) {

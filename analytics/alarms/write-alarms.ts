@@ -29,7 +29,7 @@ export function alarmMessage(plant: Plant, change: AlarmChange): string {
 
 /**
  * Raises and returns alarms in the order in which they happened. Raising one that is active already (its memory was
- * lost) only refreshes it. Answers the ids of the machines concerned.
+ * lost) only refreshes it; one whose last occurrence is shelved goes to the same shelf. Answers the ids of the machines concerned.
  */
 export async function writeAlarms(
   connection: Connection,
@@ -45,8 +45,12 @@ export async function writeAlarms(
     if (change.raised) {
       await connection.prepared(
         'analytics raise alarm',
-        `insert into alarm (organization_id, machine_id, signal_id, kind, priority, state, raised_at, limit_value, value, peak_value, message)
-         values ($1, $2, $3, $4, $5, 'unacknowledged', to_timestamp($6::float8 / 1e6), $7::float8, $8::float8, $8::float8, $9)
+        `insert into alarm (organization_id, machine_id, signal_id, kind, priority, state, shelved_until, raised_at, limit_value, value, peak_value, message)
+         select $1, $2, $3::int, $4, $5, case when shelf.until is null then 'unacknowledged' else 'shelved' end, shelf.until,
+                to_timestamp($6::float8 / 1e6), $7::float8, $8::float8, $8::float8, $9
+           from (select max(shelved_until) as until from alarm
+                  where machine_id = $2 and coalesce(signal_id, 0) = coalesce($3::int, 0) and kind = $4
+                    and state = 'shelved' and shelved_until > clock_timestamp()) shelf
          on conflict (machine_id, coalesce(signal_id, 0), kind) where returned_at is null do update
             set value = excluded.value, peak_value = excluded.peak_value, message = excluded.message`,
         [

@@ -95,6 +95,13 @@ describe.each(testEngines())('diagnosis on %s', (engine) => {
     expect(await faults(4)).toEqual([]);
   });
 
+  it('an alarm about the data says nothing of the machine', async () => {
+    await raise(5, null, 'stale');
+    expect(await machinesToDiagnose(database)).not.toContain(idOf(5));
+    await diagnoseMachine(database, idOf(5));
+    expect(await faults(5)).toEqual([]);
+  });
+
   it('ten workers at once make one fault', async () => {
     await raise(5, 'vibration', 'limit_high_high');
     await Promise.all(Array.from({ length: 10 }, () => diagnoseMachine(database, idOf(5))));

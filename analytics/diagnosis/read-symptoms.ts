@@ -32,13 +32,14 @@ export interface Sensor extends Symptom {
 /** A limit alarm of a sensor whose detector has no opinion (still learning, machine stopped) counts as this many spreads. */
 const limitDeviation = 12;
 
+/** Active alarms, and those of open faults; not those about the data, which say nothing of the machine itself. */
 export async function readAlarms(connection: Connection, machineId: number): Promise<MachineAlarm[]> {
   return connection.query<MachineAlarm>(
     `select a.alarm_id, a.signal_id, s.name as signal, s.quantity, a.kind, a.state, a.priority, a.raised_at, a.returned_at,
             a.limit_value, a.value, a.message,
             (extract(epoch from a.raised_at) * 1000)::float8 as raised_ms, (extract(epoch from a.returned_at) * 1000)::float8 as returned_ms
        from alarm a left join signal s using (signal_id)
-      where a.machine_id = $1
+      where a.machine_id = $1 and a.kind not in ('stale', 'ledger', 'rollup')
         and (a.returned_at is null
              or a.alarm_id = any(select unnest(alarm_ids) from fault where machine_id = $1 and ended_at is null))
       order by a.raised_at, a.alarm_id`,

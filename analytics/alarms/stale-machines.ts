@@ -1,0 +1,43 @@
+import type { Database } from '../../core/database.ts';
+
+/** Nothing heard for this long is an alarm; the state shows no_data much earlier. */
+const staleMinutes = 5;
+/** It tells people to look at a gateway or a cable; nothing is known of the machine itself. */
+const stalePriority = 3;
+
+/**
+ * Raises a `stale` alarm for each machine that was heard once and has been silent for more than five minutes, and returns
+ * it when the machine is heard again. When every machine of a line is silent, it is the line's gateway or network, and
+ * one alarm says so, on its first machine (by position). How long a machine is silent is judged as its states are, by
+ * arrival up to what the follower has taken (`machine_progress`), so analytics that lags behind or was away raises none.
+ * Call it as often as you like; answers how many alarms it raised.
+ */
+export async function watchSilence(database: Database): Promise<number> {
+  await database.query(
+    `update alarm a set returned_at = greatest(p.heard_at, a.raised_at),
+            state = case a.state when 'unacknowledged' then 'returned_unacknowledged' when 'acknowledged' then 'normal' else a.state end
+       from machine_progress p
+      where a.kind = 'stale' and a.returned_at is null and p.machine_id = a.machine_id
+        and p.known_to - p.heard_at <= $1::int * interval '1 minute'`,
+    [staleMinutes],
+  );
+  return database.execute(
+    `with machine_silence as (
+       select m.organization_id, m.machine_id, m.name, l.name as line, p.heard_at,
+              p.known_to - p.heard_at > $1::int * interval '1 minute' as stale,
+              count(*) over of_line as heard_of,
+              bool_and(p.known_to > p.heard_at) over of_line as line_silent,
+              row_number() over (of_line order by m.position, m.machine_id) as place
+         from machine_progress p join machine m using (machine_id) join line l using (line_id)
+        window of_line as (partition by m.line_id))
+     insert into alarm (organization_id, machine_id, kind, priority, state, raised_at, message)
+     select organization_id, machine_id, 'stale', $2, 'unacknowledged', heard_at,
+            case when line_silent and heard_of > 1
+                 then 'Nothing has been heard from any of the ' || heard_of || ' machines of ' || line
+                 else 'Nothing has been heard from ' || name end || ' for more than ' || $1::int || ' minutes.'
+       from machine_silence
+      where stale and (place = 1 or not line_silent)
+     on conflict do nothing`,
+    [staleMinutes, stalePriority],
+  );
+}
