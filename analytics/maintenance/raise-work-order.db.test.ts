@@ -9,7 +9,7 @@ describe.each(testEngines())('work orders on %s', (engine) => {
   let plant: SmallPlant;
   beforeAll(async () => {
     database = await createTestDatabase(engine);
-    plant = await insertSmallPlant(database, 6);
+    plant = await insertSmallPlant(database, 8);
   });
 
   async function insertFault(machine: number, mode: string, severity = 3): Promise<number> {
@@ -125,6 +125,34 @@ describe.each(testEngines())('work orders on %s', (engine) => {
     await raiseWorkOrder(database, first);
     await raiseWorkOrder(database, await insertFault(4, 'tool_wear'));
     expect(await ordersOf(4)).toMatchObject([{ state: 'closed' }, { state: 'proposed', repeat_of: order }]);
+  });
+
+  it.each([
+    ['closed', 4],
+    ['rejected', 24],
+  ] as const)('a fault that goes on after its order was %s rings again after %s h, once', async (state, hours) => {
+    const machine = state === 'closed' ? 6 : 7;
+    const fault = await insertFault(machine, 'overheating');
+    const first = await raiseWorkOrder(database, fault);
+    const end = (agoHours: number) =>
+      database.query(
+        `update work_order set state = $2, closed_at = now() - $3 * interval '1 hour' where work_order_id = $1`,
+        [first, state, agoHours],
+      );
+    await end(hours - 0.1);
+    expect(await faultsToBring(database)).not.toContain(fault);
+    expect(await raiseWorkOrder(database, fault)).toBe(first);
+    await end(hours + 0.1);
+    expect(await faultsToBring(database)).toContain(fault);
+    const answers = await Promise.all(Array.from({ length: 20 }, () => raiseWorkOrder(database, fault)));
+    expect(new Set(answers).size).toBe(1);
+    const orders = await ordersOf(machine);
+    expect(orders).toMatchObject([{ state }, { state: 'proposed', repeat_of: first, occurrences: 1 }]);
+    expect(await eventsOf(orders[1]?.work_order_id)).toEqual(['still_active > proposed']);
+    expect(await faultsToBring(database)).not.toContain(fault);
+    await endFault(fault);
+    await raiseWorkOrder(database, fault);
+    expect((await ordersOf(machine))[1]?.condition).toBe('cleared');
   });
 
   it('only a clear fault of the worst severity is approved without a person', async () => {

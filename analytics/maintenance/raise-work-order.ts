@@ -5,8 +5,19 @@ import { priorityOf } from '../alarms/priority.ts';
 const dueHours = [4, 24, 72, 14 * 24] as const;
 /** An order for the same failure within this time after the last one was closed is marked as a repeat. */
 const repeatDays = 30;
+/**
+ * A fault that still goes on so long after its order was ended rings again, as a new order that points to the old one.
+ * Four hours: half a shift, in which a machine that was repaired has run long enough to show whether it helped, and a
+ * shift can still act. After a person said that it is no work (rejected): the next day. A merged one lives on elsewhere.
+ */
+export const ringAgainHours = { closed: 4, cancelled: 4, rejected: 24 } as const;
 /** Only a clear diagnosis of the worst severity is approved without a person. */
 const approveConfidence = 0.8;
+
+/** Whether an order `w` was ended so long ago that its fault, if it still goes on, rings again. */
+export const ringsAgainSql = `(${Object.entries(ringAgainHours)
+  .map(([state, hours]) => `w.state = '${state}' and w.closed_at < clock_timestamp() - interval '${hours} hours'`)
+  .join(' or ')})`;
 
 const titles: Record<string, string> = {
   bearing: 'Bearing damage',
@@ -40,7 +51,8 @@ export function orderTitle(failureMode: string, machine: string): string {
 /**
  * Brings a fault to its work order. There is at most one open order per machine and failure mode, by a partial unique
  * index: a new fault opens it or joins it (occurrences + 1, priority only upwards). Each fault does so once
- * (`work_order_event_once_per_fault`), however often and from however many workers this is called. Answers the order.
+ * (`work_order_event_once_per_fault`), however often and from however many workers this is called; and once more when it
+ * goes on for hours after its order was ended (`ringAgainHours`). Answers the order.
  */
 export async function raiseWorkOrder(database: Database, faultId: number): Promise<number | null> {
   return database.withTransaction(async (connection) => {
@@ -48,11 +60,13 @@ export async function raiseWorkOrder(database: Database, faultId: number): Promi
     await connection.query('select 1 from fault where fault_id = $1 for update', [faultId]);
     const fault = await readFault(connection, faultId);
     if (fault === undefined) return null;
-    const [event] = await connection.query<{ work_order_id: number }>(
-      `select work_order_id from work_order_event where fault_id = $1 and kind in ('created', 'occurrence')`,
+    const [last] = await connection.query<{ work_order_id: number; rings_again: boolean }>(
+      `select w.work_order_id, coalesce(${ringsAgainSql}, false) as rings_again from work_order_event e join work_order w using (work_order_id)
+        where e.fault_id = $1 and e.kind in ('created', 'occurrence', 'still_active') order by e.work_order_event_id desc limit 1`,
       [faultId],
     );
-    const orderId = event?.work_order_id ?? (fault.ended_at === null ? await openOrJoin(connection, fault) : null);
+    const brings = fault.ended_at === null && (last === undefined || last.rings_again);
+    const orderId = brings ? await openOrJoin(connection, fault, last !== undefined) : (last?.work_order_id ?? null);
     if (orderId !== null) await followFault(connection, fault, orderId);
     return orderId;
   });
@@ -68,7 +82,7 @@ async function readFault(connection: Connection, faultId: number): Promise<Fault
   return fault;
 }
 
-async function openOrJoin(connection: Connection, fault: FaultRow): Promise<number> {
+async function openOrJoin(connection: Connection, fault: FaultRow, again: boolean): Promise<number> {
   const priority = priorityOf(fault.severity, fault.criticality);
   const approved = fault.severity === 1 && fault.confidence >= approveConfidence;
   const [order] = await connection.query<{ work_order_id: number; is_new: boolean }>(
@@ -76,7 +90,8 @@ async function openOrJoin(connection: Connection, fault: FaultRow): Promise<numb
             due_at, last_seen_at, evidence, repeat_of)
      values ($1, $2, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 hour', now(), $10,
             (select work_order_id from work_order
-              where machine_id = $2 and failure_mode = $3 and state = 'closed' and closed_at > now() - $11 * interval '1 day'
+              where machine_id = $2 and failure_mode = $3 and state in ('closed', 'cancelled', 'rejected')
+                and closed_at > now() - $11 * interval '1 day'
               order by closed_at desc limit 1))
      on conflict (machine_id, failure_mode) where state not in ('closed', 'rejected', 'cancelled', 'merged') do update
         set occurrences = w.occurrences + 1, last_seen_at = now(), condition = 'active'
@@ -106,7 +121,7 @@ async function openOrJoin(connection: Connection, fault: FaultRow): Promise<numb
     connection,
     fault,
     order.work_order_id,
-    order.is_new ? 'created' : 'occurrence',
+    again ? 'still_active' : order.is_new ? 'created' : 'occurrence',
     null,
     order.is_new ? (approved ? 'approved' : 'proposed') : null,
     fault.fault_id,
@@ -140,7 +155,7 @@ async function followFault(connection: Connection, fault: FaultRow, orderId: num
   }
   const [open] = await connection.query<{ active: boolean }>(
     `select exists (select 1 from fault f join work_order_event e using (fault_id)
-                     where e.work_order_id = $1 and e.kind in ('created', 'occurrence') and f.ended_at is null) as active`,
+                     where e.work_order_id = $1 and e.kind in ('created', 'occurrence', 'still_active') and f.ended_at is null) as active`,
     [orderId],
   );
   const condition = open?.active === true ? 'active' : 'cleared';

@@ -1,9 +1,13 @@
 import type { Database } from '../../core/database.ts';
+import { ringsAgainSql } from './raise-work-order.ts';
 
 /** A proposed order that nobody touched is cancelled when its condition has been gone for this long. */
 export const cancelAfterMinutes = 30;
 
-/** Faults that have not reached an order yet, or whose order does not show yet that they ended, changed or got worse. */
+/**
+ * Faults that have not reached an order yet, whose order does not show yet that they ended, changed or got worse, or that
+ * still go on long after their order was ended.
+ */
 export async function faultsToBring(database: Database): Promise<number[]> {
   const rows = await database.query<{ fault_id: number }>(
     `select f.fault_id from fault f
@@ -11,11 +15,18 @@ export async function faultsToBring(database: Database): Promise<number[]> {
             select 1 from work_order_event e where e.fault_id = f.fault_id and e.kind in ('created', 'occurrence'))
      union
      select f.fault_id from work_order w
-       join work_order_event e on e.work_order_id = w.work_order_id and e.kind in ('created', 'occurrence')
+       join work_order_event e on e.work_order_id = w.work_order_id and e.kind in ('created', 'occurrence', 'still_active')
        join fault f on f.fault_id = e.fault_id
       where w.state not in ('closed', 'rejected', 'cancelled', 'merged')
         and (w.condition = 'active' and f.ended_at is not null or w.condition = 'cleared' and f.ended_at is null
-             or w.failure_mode = 'unknown' and f.failure_mode <> 'unknown' and f.ended_at is null)`,
+             or w.failure_mode = 'unknown' and f.failure_mode <> 'unknown' and f.ended_at is null)
+     union
+     select f.fault_id from fault f
+      cross join lateral (select e.work_order_id from work_order_event e
+                           where e.fault_id = f.fault_id and e.kind in ('created', 'occurrence', 'still_active')
+                           order by e.work_order_event_id desc limit 1) last
+       join work_order w using (work_order_id)
+      where f.ended_at is null and ${ringsAgainSql}`,
   );
   return rows.map((row) => row.fault_id);
 }
