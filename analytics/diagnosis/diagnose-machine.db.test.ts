@@ -1,6 +1,9 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { now } from '../../core/clock.ts';
 import { createTestDatabase, type TestDatabase, testEngines } from '../../core/testing/database.ts';
+import { storeReadings } from '../../core/testing/store-readings.ts';
 import { insertSmallPlant, type SmallPlant } from '../testing/small-plant.ts';
+import type { Evidence } from './freeze-evidence.ts';
 import { diagnoseMachine, machinesToDiagnose } from './diagnose-machine.ts';
 
 describe.each(testEngines())('diagnosis on %s', (engine) => {
@@ -8,7 +11,7 @@ describe.each(testEngines())('diagnosis on %s', (engine) => {
   let plant: SmallPlant;
   beforeAll(async () => {
     database = await createTestDatabase(engine);
-    plant = await insertSmallPlant(database, 6);
+    plant = await insertSmallPlant(database, 7);
   });
   const idOf = (machine: number): number => plant.machines[machine]?.machine_id ?? 0;
 
@@ -100,6 +103,48 @@ describe.each(testEngines())('diagnosis on %s', (engine) => {
     expect(await machinesToDiagnose(database)).not.toContain(idOf(5));
     await diagnoseMachine(database, idOf(5));
     expect(await faults(5)).toEqual([]);
+  });
+
+  it('freezes why: a sentence, what deviates, and one trend a signal with what is usual and its limits', async () => {
+    const end = Math.floor(now() / 60_000) * 60_000;
+    const signals = plant.machines[6]?.signals ?? {};
+    await storeReadings(
+      database,
+      Array.from({ length: 4000 }, (_, second) => ({
+        signal_id: signals['vibration'] ?? 0,
+        time_us: (end - (4000 - second) * 1000) * 1000,
+        value: second < 2000 ? 1 : 2,
+      })),
+    );
+    await score(6, 'vibration', 25);
+    await score(6, 'temperature', 1);
+    await database.query(`update signal set unit = 'mm/s' where signal_id = $1`, [signals['vibration']]);
+    await raise(6, 'vibration', 'limit_high', 2, 20);
+    await diagnoseMachine(database, idOf(6));
+    const [fault] = await database.query<{ evidence: Evidence }>('select evidence from fault where machine_id = $1', [
+      idOf(6),
+    ]);
+    const evidence = fault?.evidence;
+    expect(evidence?.summary).toBe('Vibration is 2 mm/s, far above its usual 1 mm/s; this looks like bearing damage.');
+    expect(evidence?.symptoms).toMatchObject([
+      { signal: 'vibration', unit: 'mm/s', value: 2, expected_value: 1, deviation: 25 },
+    ]);
+    expect(evidence?.symptoms[0]?.sentence).toBe('Vibration is 2 mm/s, far above its usual 1 mm/s.');
+    const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+    expect(evidence?.symptoms[0]?.since).toMatch(rfc3339);
+    expect(evidence?.alarms[0]?.raised_at).toMatch(rfc3339);
+    expect(evidence?.trend).toHaveLength(1);
+    const [trend] = evidence?.trend ?? [];
+    expect(trend).toMatchObject({
+      signal: 'vibration',
+      expected: 1,
+      limit_high: 80,
+      limit_high_high: 90,
+      limit_low: 20,
+    });
+    expect(trend?.times.length).toBeGreaterThan(80);
+    expect(trend?.times.length).toBeLessThanOrEqual(201);
+    expect(new Set(trend?.values)).toEqual(new Set([1, 2]));
   });
 
   it('ten workers at once make one fault', async () => {

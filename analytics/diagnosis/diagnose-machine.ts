@@ -1,11 +1,9 @@
 import type { Connection, Database } from '../../core/database.ts';
 import { alarmSeverity } from '../alarms/priority.ts';
 import type { AlarmChange } from '../feed/outcome.ts';
-import { type MachineAlarm, readAlarms, readSensors, readTrend, type Sensor } from './read-symptoms.ts';
-import { diagnose, type Diagnosis, explains, isFailureMode } from './signatures.ts';
-
-/** The rule's name and version, frozen into the evidence. */
-export const diagnosisRule = 'signatures/1';
+import { abnormal, freezeEvidence } from './freeze-evidence.ts';
+import { type MachineAlarm, readAlarms, readSensors, type Sensor } from './read-symptoms.ts';
+import { diagnose, explains, isFailureMode } from './signatures.ts';
 
 interface OpenFault {
   fault_id: number;
@@ -16,8 +14,6 @@ interface OpenFault {
 
 /** Alarms in these ISA-18.2 states are watched on, but nobody wants work to come of them. */
 const setAside = new Set(['shelved', 'suppressed', 'out_of_service']);
-/** A sensor this far off is part of the picture. */
-const abnormal = 4;
 
 /**
  * Looks at one machine: joins its active alarms to the open fault that explains them, opens a fault for those that none
@@ -124,7 +120,7 @@ async function openFault(
     diagnosis.failure_mode === 'unknown' && code !== undefined ? `plc_${code.value}` : diagnosis.failure_mode;
   const confidence = mode.startsWith('plc_') ? 0.9 : diagnosis.confidence;
   const startedMs = Math.min(...free.map((alarm) => alarm.raised_ms));
-  const evidence = await evidenceOf(connection, diagnosis, alarms, sensors);
+  const evidence = await freezeEvidence(connection, mode, diagnosis, alarms, sensors);
   const [fault] = await connection.query<{ fault_id: number }>(
     `insert into fault as f (organization_id, machine_id, failure_mode, started_at, confidence, severity, alarm_ids, evidence)
      values ($1, $2, $3, to_timestamp($4::float8 / 1000), $5, $6, $7::int8[], $8)
@@ -158,7 +154,7 @@ async function nameFault(
   const diagnosis = diagnose(sensors);
   if (diagnosis.failure_mode === 'unknown' || faults.some((other) => other.failure_mode === diagnosis.failure_mode))
     return false;
-  const evidence = await evidenceOf(connection, diagnosis, alarms, sensors);
+  const evidence = await freezeEvidence(connection, diagnosis.failure_mode, diagnosis, alarms, sensors);
   await connection.query('update fault set failure_mode = $2, confidence = $3, evidence = $4 where fault_id = $1', [
     fault.fault_id,
     diagnosis.failure_mode,
@@ -190,48 +186,6 @@ async function endFault(
     [fault.fault_id, endedMs],
   );
   return ended > 0;
-}
-
-async function evidenceOf(
-  connection: Connection,
-  diagnosis: Diagnosis,
-  alarms: readonly MachineAlarm[],
-  sensors: readonly Sensor[],
-): Promise<Record<string, unknown>> {
-  const telling = sensors.filter((sensor) => Math.abs(sensor.deviation) >= abnormal);
-  const shown = (telling.length > 0 ? telling : sensors).slice(0, 8);
-  const untilMs = Math.max(...alarms.map((alarm) => alarm.raised_ms)) + 5 * 60_000;
-  return {
-    rule: diagnosisRule,
-    scores: diagnosis.scores,
-    symptoms: sensors.map(
-      ({ signal_id, signal, quantity, unit, score, value, expected_value, deviation, since_ms }) => ({
-        signal_id,
-        signal,
-        quantity,
-        unit,
-        score,
-        value,
-        expected_value,
-        deviation,
-        since_ms,
-      }),
-    ),
-    alarms: alarms.map(({ alarm_id, kind, signal, message, raised_at, value, limit_value }) => ({
-      alarm_id,
-      kind,
-      signal,
-      message,
-      raised_at,
-      value,
-      limit_value,
-    })),
-    trend: await readTrend(
-      connection,
-      shown.map((sensor) => sensor.signal_id),
-      untilMs,
-    ),
-  };
 }
 
 function severityOf(alarms: readonly MachineAlarm[]): number {

@@ -27,6 +27,10 @@ export interface Sensor extends Symptom {
   score: number | null;
   value: number | null;
   expected_value: number | null;
+  limit_high: number | null;
+  limit_high_high: number | null;
+  limit_low: number | null;
+  limit_low_low: number | null;
 }
 
 /** A limit alarm of a sensor whose detector has no opinion (still learning, machine stopped) counts as this many spreads. */
@@ -35,7 +39,8 @@ const limitDeviation = 12;
 /** Active alarms, and those of open faults; not those about the data, which say nothing of the machine itself. */
 export async function readAlarms(connection: Connection, machineId: number): Promise<MachineAlarm[]> {
   return connection.query<MachineAlarm>(
-    `select a.alarm_id, a.signal_id, s.name as signal, s.quantity, a.kind, a.state, a.priority, a.raised_at, a.returned_at,
+    `select a.alarm_id, a.signal_id, s.name as signal, s.quantity, a.kind, a.state, a.priority,
+            to_char(a.raised_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as raised_at, a.returned_at,
             a.limit_value, a.value, a.message,
             (extract(epoch from a.raised_at) * 1000)::float8 as raised_ms, (extract(epoch from a.returned_at) * 1000)::float8 as returned_ms
        from alarm a left join signal s using (signal_id)
@@ -54,7 +59,7 @@ export async function readSensors(
   alarms: readonly MachineAlarm[],
 ): Promise<Sensor[]> {
   const rows = await connection.query<Omit<Sensor, 'deviation'> & { deviation: number | null }>(
-    `select s.signal_id, s.name as signal, s.quantity, s.unit, a.score, a.value, a.expected_value, a.deviation,
+    `select s.signal_id, s.name as signal, s.quantity, s.unit, s.limit_high, s.limit_high_high, s.limit_low, s.limit_low_low, a.score, a.value, a.expected_value, a.deviation,
             (extract(epoch from o.started_at) * 1000)::float8 as since_ms
        from signal s
        left join anomaly_score a using (signal_id)
@@ -65,49 +70,15 @@ export async function readSensors(
   return rows.map((row) => {
     let deviation = row.deviation ?? 0;
     let since = row.since_ms;
+    let { value } = row;
     for (const alarm of alarms) {
       if (alarm.signal_id !== row.signal_id || alarm.returned_at !== null || !alarm.kind.startsWith('limit_')) continue;
       const least = alarm.kind.startsWith('limit_high') ? limitDeviation : -limitDeviation;
       if (Math.abs(deviation) < limitDeviation || Math.sign(deviation) !== Math.sign(least)) deviation = least;
       since = Math.min(since ?? alarm.raised_ms, alarm.raised_ms);
+      // A detector that is learning has no value, and an average that is slow one from before the alarm.
+      if (alarm.value !== null && Math.abs(row.deviation ?? 0) < limitDeviation) value = alarm.value;
     }
-    return { ...row, deviation, since_ms: since };
+    return { ...row, value, deviation, since_ms: since };
   });
-}
-
-/** What the trend of a fault shows, frozen because raw readings are dropped one day: times in seconds since the epoch. */
-export interface Trend {
-  signal_id: number;
-  signal: string;
-  unit: string;
-  step_seconds: number;
-  times: number[];
-  values: number[];
-}
-
-/** Six hours by the minute and the last fifteen minutes by ten seconds, up to `untilMs`, of the given signals. */
-export async function readTrend(
-  connection: Connection,
-  signalIds: readonly number[],
-  untilMs: number,
-): Promise<Trend[]> {
-  return connection.query<Trend>(
-    `with point as (
-       select signal_id, 60 as step_seconds, bucket as time, sum / count as value
-         from reading_1m
-        where signal_id = any($1::int[]) and count > 0
-          and bucket >= to_timestamp($2::float8 / 1000) - interval '6 hours' and bucket < to_timestamp($2::float8 / 1000)
-       union all
-       select signal_id, 10, date_bin('10 seconds', time, 'epoch'), avg(value)
-         from reading
-        where signal_id = any($1::int[]) and quality in (64, 192) and value is not null
-          and time >= to_timestamp($2::float8 / 1000) - interval '15 minutes' and time <= to_timestamp($2::float8 / 1000)
-        group by 1, 3)
-     select s.signal_id, s.name as signal, s.unit, p.step_seconds,
-            jsonb_agg(extract(epoch from p.time)::float8 order by p.time) as times,
-            jsonb_agg(round(p.value::numeric, 4) order by p.time) as values
-       from point p join signal s using (signal_id)
-      group by s.signal_id, s.name, s.unit, p.step_seconds order by s.signal_id, p.step_seconds`,
-    [signalIds, untilMs],
-  );
 }

@@ -9,7 +9,7 @@ describe.each(testEngines())('work orders on %s', (engine) => {
   let plant: SmallPlant;
   beforeAll(async () => {
     database = await createTestDatabase(engine);
-    plant = await insertSmallPlant(database, 8);
+    plant = await insertSmallPlant(database, 9);
   });
 
   async function insertFault(machine: number, mode: string, severity = 3): Promise<number> {
@@ -153,6 +153,19 @@ describe.each(testEngines())('work orders on %s', (engine) => {
     await endFault(fault);
     await raiseWorkOrder(database, fault);
     expect((await ordersOf(machine))[1]?.condition).toBe('cleared');
+  });
+
+  it('is titled with the machine as planners know it, and says when in UTC', async () => {
+    await database.query(`update machine set title = 'Handling robot 2' where machine_id = $1`, [
+      plant.machines[8]?.machine_id,
+    ]);
+    const order = await raiseWorkOrder(database, await insertFault(8, 'bearing'));
+    const [row] = await database.query<{ title: string; evidence: { fault_started_at: string } }>(
+      'select title, evidence from work_order where work_order_id = $1',
+      [order],
+    );
+    expect(row?.title).toBe('Bearing damage on Handling robot 2 (m-009)');
+    expect(row?.evidence.fault_started_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   });
 
   it('only a clear fault of the worst severity is approved without a person', async () => {

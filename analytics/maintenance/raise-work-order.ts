@@ -32,6 +32,7 @@ interface FaultRow {
   organization_id: number;
   machine_id: number;
   machine: string;
+  machine_title: string;
   criticality: 'A' | 'B' | 'C';
   failure_mode: string;
   started_at: string;
@@ -42,10 +43,10 @@ interface FaultRow {
   machine_down: boolean;
 }
 
-/** Title of an order for a failure mode of a machine. */
-export function orderTitle(failureMode: string, machine: string): string {
-  const code = failureMode.startsWith('plc_') ? `Fault code ${failureMode.slice(4)}` : undefined;
-  return `${code ?? titles[failureMode] ?? failureMode} on ${machine}`;
+/** Title of an order: the failure mode, the machine as planners know it, and its name where that is another. */
+function orderTitle({ failure_mode: mode, machine, machine_title: title }: FaultRow): string {
+  const code = mode.startsWith('plc_') ? `Fault code ${mode.slice(4)}` : undefined;
+  return `${code ?? titles[mode] ?? mode} on ${title === machine ? machine : `${title} (${machine})`}`;
 }
 
 /**
@@ -74,7 +75,8 @@ export async function raiseWorkOrder(database: Database, faultId: number): Promi
 
 async function readFault(connection: Connection, faultId: number): Promise<FaultRow | undefined> {
   const [fault] = await connection.query<FaultRow>(
-    `select f.*, m.name as machine, m.criticality,
+    `select f.*, to_char(f.started_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as started_at,
+            m.name as machine, m.title as machine_title, m.criticality,
             exists (select 1 from machine_state s where s.machine_id = f.machine_id and s.ended_at is null and s.state = 'down') as machine_down
        from fault f join machine m using (machine_id) where f.fault_id = $1`,
     [faultId],
@@ -101,7 +103,7 @@ async function openOrJoin(connection: Connection, fault: FaultRow, again: boolea
       fault.machine_id,
       fault.failure_mode,
       fault.fault_id,
-      orderTitle(fault.failure_mode, fault.machine),
+      orderTitle(fault),
       approved ? 'approved' : 'proposed',
       priority,
       fault.machine_down ? 'down' : 'impacting',
@@ -149,7 +151,7 @@ async function followFault(connection: Connection, fault: FaultRow, orderId: num
         where work_order_id = $1 and not exists (
               select 1 from work_order o where o.machine_id = w.machine_id and o.failure_mode = $2
                  and o.state not in ('closed', 'rejected', 'cancelled', 'merged'))`,
-      [orderId, fault.failure_mode, orderTitle(fault.failure_mode, fault.machine)],
+      [orderId, fault.failure_mode, orderTitle(fault)],
     );
     if (renamed > 0) await note(connection, fault, orderId, 'failure_mode', order.failure_mode, fault.failure_mode);
   }
