@@ -128,7 +128,8 @@ function describe({ signal, unit, value, expected_value: expected, deviation }: 
 function amount(value: number, unit: string): string {
   const digits = Number(value.toPrecision(3)).toString();
   // UCUM writes degrees Celsius as Cel; people do not.
-  return unit === '' ? digits : `${digits} ${unit === 'Cel' ? '°C' : unit}`;
+  // UCUM writes a plain number as 1.
+  return unit === '' || unit === '1' ? digits : `${digits} ${unit === 'Cel' ? '°C' : unit}`;
 }
 
 function lower(text: string): string {

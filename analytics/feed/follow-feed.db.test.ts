@@ -30,6 +30,7 @@ describe.each(testEngines())('the follower on %s', (engine) => {
     await follower.drain(true);
     const expected = await readOutcome(database, ordered, startUs);
     expect(expected.states.length).toBeGreaterThan(10);
+    expect(expected.states).toContainEqual(expect.objectContaining({ state: 'setup' }));
     expect(expected.minutes.length).toBeGreaterThan(9);
 
     // The same day again on another plant, with batches cut at random, rows shuffled over minutes, the process replaced

@@ -85,7 +85,8 @@ export function restoreLive(plant: Plant, parts: ReadonlyMap<string, Buffer>): L
   if (machines !== undefined) {
     for (const memory of JSON.parse(machines.toString()) as MachineMemory[]) {
       const index = plant.machine_of.get(memory.machine_id);
-      if (index !== undefined) live.machines[index] = memory;
+      if (index !== undefined)
+        live.machines[index] = { ...memory, states: { ...createStateMemory(), ...memory.states } };
     }
   }
   const signals = parts.get('signals');

@@ -12,6 +12,7 @@ import {
   loseState,
   tellFault,
   tellMode,
+  tellOrder,
   tellState,
 } from '../states/machine-states.ts';
 import type { Live, MachineMemory } from './live.ts';
@@ -73,6 +74,8 @@ export function processBatch(live: Live, readings: ReadingColumns, liveRows: num
     memory.arrived_ms = storedAtMs;
     if (isSettled(memory.states, timeUs)) {
       addLateHeard(outcome, machine, timeUs);
+      if (signal.role === Role.order && usable && value !== memory.states.order)
+        takeOutOfOrder(live, memory, machine, timeUs);
       if (signal.role === Role.state || signal.role === Role.mode || signal.role === Role.fault) {
         takeOutOfOrder(live, memory, machine, timeUs);
         if (signal.role === Role.fault && usable && row < liveRows) takeFaultAlarm(live, machine, slot, value, timeUs);
@@ -99,7 +102,9 @@ export function processBatch(live: Live, readings: ReadingColumns, liveRows: num
         if (row < liveRows) takeFaultAlarm(live, machine, slot, value, timeUs);
         break;
       case Role.order:
-        if (!usable || value === memory.order) break;
+        if (!usable) break;
+        if (!isSettled(memory.states, timeUs)) tellOrder(memory.states, value, timeUs, sink);
+        if (value === memory.order) break;
         // Pieces from this moment on were already booked on the product before it.
         if (timeUs <= memory.counted_us) outcome.recompute.push({ machine, from_us: timeUs, to_us: memory.counted_us });
         memory.order = value;

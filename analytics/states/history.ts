@@ -7,6 +7,7 @@ import {
   type StateMemory,
   tellFault,
   tellMode,
+  tellOrder,
   tellState,
 } from './machine-states.ts';
 
@@ -15,16 +16,18 @@ export type StateEvent =
   | {
       kind: 'told';
       time_us: number;
-      role: typeof Role.fault | typeof Role.mode | typeof Role.state;
+      role: typeof Role.fault | typeof Role.mode | typeof Role.order | typeof Role.state;
       /** NaN: not usable. */
       value: number;
       /** Said by us because the source died; the machine itself was not heard. */
       stale: boolean;
     }
   /** Heard at `time_us`; the reading before it was at `before_us` (null: there was none). */
-  | { kind: 'heard'; time_us: number; before_us: number | null };
+  | { kind: 'heard'; time_us: number; before_us: number | null }
+  /** Where a replay begins with a machine that does not run: since when, and whether its order has changed since. */
+  | { kind: 'stopped'; time_us: number; stopped_us: number; ordered: boolean };
 
-const order = { [Role.fault]: 1, [Role.mode]: 2, [Role.state]: 3 } as const;
+const order = { [Role.order]: 1, [Role.fault]: 2, [Role.mode]: 3, [Role.state]: 4 } as const;
 
 /**
  * The machine's states from ordered events: exactly what live processing gives when everything arrives in order.
@@ -46,6 +49,12 @@ export function replayStates(
       hear(memory, event.time_us, limitUs, sink);
       continue;
     }
+    if (event.kind === 'stopped') {
+      if (memory.runs) continue;
+      memory.stopped_us = event.stopped_us;
+      memory.ordered_us = event.ordered ? event.stopped_us : null;
+      continue;
+    }
     const { role, value, time_us: timeUs } = event;
     if (!event.stale) {
       if (memory.heard_us === null) hear(memory, timeUs, limitUs, sink);
@@ -56,6 +65,7 @@ export function replayStates(
       else tellState(memory, value, timeUs, sink);
     } else if (!Number.isNaN(value)) {
       if (role === Role.mode) tellMode(memory, value, timeUs, sink);
+      else if (role === Role.order) tellOrder(memory, value, timeUs, sink);
       else tellFault(memory, value, timeUs, sink);
     }
   }
@@ -88,5 +98,6 @@ function hearQuietly(memory: StateMemory, timeUs: number): void {
 }
 
 function rank(event: StateEvent): number {
-  return event.kind === 'heard' ? 0 : order[event.role];
+  if (event.kind === 'told') return order[event.role];
+  return event.kind === 'heard' ? 0 : -1;
 }

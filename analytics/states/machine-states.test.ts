@@ -10,6 +10,7 @@ import {
   type StateMemory,
   tellFault,
   tellMode,
+  tellOrder,
   tellState,
 } from './machine-states.ts';
 
@@ -38,6 +39,7 @@ function createMachine(): { memory: StateMemory; intervals: Map<number, Interval
           hear(memory, timeUs, limitUs, sink);
           if (what === 'state') tellState(memory, Number(value), timeUs, sink);
           else if (what === 'mode') tellMode(memory, Number(value), timeUs, sink);
+          else if (what === 'order') tellOrder(memory, Number(value), timeUs, sink);
           else if (what === 'fault') tellFault(memory, Number(value), timeUs, sink);
           else if (what === 'bad') loseState(memory, timeUs, sink);
         }
@@ -82,6 +84,27 @@ describe('states', () => {
       '0-5 running, 5-9 planned_stop, 9- down',
     ],
     ['manual mode is a setup', '0 state 4, 5 mode 3', '0-5 idle, 5- setup'],
+    [
+      'a changeover lasts from the change of the order to the next run',
+      '0 order 1, 0 state 6, 10 state 16, 12 order 2, 15 state 15, 20 state 3, 25 state 6, 30 state 4',
+      '0-10 running, 10-12 idle, 12-25 setup, 25-30 running, 30- idle',
+    ],
+    [
+      'an order that changes as the machine stops is a changeover, told before or after the state',
+      '0 order 1, 0 state 6, 10 order 2, 10 state 4, 20 state 6, 30 state 4, 30 order 3',
+      '0-10 running, 10-20 setup, 20-30 running, 30- setup',
+    ],
+    [
+      'an order that changes while the machine runs is none',
+      '0 order 1, 0 state 6, 5 order 2, 10 state 4',
+      '0-10 running, 10- idle',
+    ],
+    ['the first order is no change', '0 state 6, 5 state 4, 6 order 1', '0-5 running, 5- idle'],
+    [
+      'a stop within a changeover is a stop',
+      '0 order 1, 0 state 6, 5 state 4, 6 order 2, 8 state 9, 12 state 15, 20 state 6',
+      '0-5 running, 5-6 idle, 6-8 setup, 8-12 down, 12-20 setup, 20- running',
+    ],
     ['before the state is told nothing is known', '0 heard, 5 heard, 8 state 6', '0-8 no_data, 8- running'],
     [
       'a state that is no PackML state is not guessed',

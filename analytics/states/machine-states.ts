@@ -17,6 +17,14 @@ export interface StateMemory {
   packml_state: number | null;
   unit_mode: number;
   fault_code: number;
+  /** The order as it was last told; null before the first. */
+  order: number | null;
+  /** When it changed for another; null: not since this is remembered. */
+  ordered_us: number | null;
+  /** By state and mode it runs, or did when they were last known. */
+  runs: boolean;
+  /** When it stopped running; null while it runs, and before it ever did. */
+  stopped_us: number | null;
   /** Source time of the newest reading of any signal; null before the first. */
   heard_us: number | null;
   /** When the state became unknown through a bad or stale reading: readings before it are out of order. */
@@ -34,6 +42,10 @@ export function createStateMemory(): StateMemory {
     packml_state: null,
     unit_mode: UnitMode.production,
     fault_code: 0,
+    order: null,
+    ordered_us: null,
+    runs: false,
+    stopped_us: null,
     heard_us: null,
     unknown_us: null,
     silent: false,
@@ -98,12 +110,14 @@ export function fallSilent(memory: StateMemory, sink: IntervalSink): void {
 export function tellState(memory: StateMemory, packmlState: number, timeUs: number, sink: IntervalSink): void {
   memory.packml_state = packmlState;
   memory.unknown_us = null;
+  noteRunning(memory, timeUs);
   change(memory, timeUs, sink);
 }
 
 /** A usable reading of the unit mode. */
 export function tellMode(memory: StateMemory, unitMode: number, timeUs: number, sink: IntervalSink): void {
   memory.unit_mode = unitMode;
+  noteRunning(memory, timeUs);
   change(memory, timeUs, sink);
 }
 
@@ -114,7 +128,19 @@ export function tellMode(memory: StateMemory, unitMode: number, timeUs: number, 
 export function loseState(memory: StateMemory, timeUs: number, sink: IntervalSink): void {
   memory.packml_state = null;
   memory.unknown_us = timeUs;
+  noteRunning(memory, memory.heard_us ?? timeUs);
   change(memory, memory.heard_us ?? timeUs, sink);
+}
+
+/**
+ * A usable reading of the order. When it changes while the machine does not run, the machine is being set up from then
+ * until it runs again; it need not say so by its own state. An order that changes at the moment at which the machine
+ * stops counts, whichever of the two is told first; one that changes while it runs needs no changeover.
+ */
+export function tellOrder(memory: StateMemory, order: number, timeUs: number, sink: IntervalSink): void {
+  if (memory.order !== null && memory.order !== order) memory.ordered_us = timeUs;
+  memory.order = order;
+  change(memory, timeUs, sink);
 }
 
 /** A usable reading of the fault signal; 0 means no fault. */
@@ -130,8 +156,21 @@ export function tellFault(memory: StateMemory, faultCode: number, timeUs: number
 }
 
 function change(memory: StateMemory, timeUs: number, sink: IntervalSink): void {
-  const { packml_state: packmlState } = memory;
-  moveTo(memory, packmlState === null ? 'no_data' : stateOf(packmlState, memory.unit_mode), timeUs, sink);
+  const { ordered_us: orderedUs, stopped_us: stoppedUs } = memory;
+  const state = told(memory);
+  const isChangeover = stoppedUs !== null && orderedUs !== null && orderedUs >= stoppedUs;
+  moveTo(memory, state === 'idle' && isChangeover ? 'setup' : state, timeUs, sink);
+}
+
+function told({ packml_state: packmlState, unit_mode: unitMode }: StateMemory): MachineState {
+  return packmlState === null ? 'no_data' : stateOf(packmlState, unitMode);
+}
+
+function noteRunning(memory: StateMemory, timeUs: number): void {
+  const runs = told(memory) === 'running';
+  if (runs) memory.stopped_us = null;
+  else if (memory.runs) memory.stopped_us = timeUs;
+  memory.runs = runs;
 }
 
 function moveTo(memory: StateMemory, state: MachineState, timeUs: number, sink: IntervalSink): void {

@@ -94,7 +94,40 @@ export async function readPrime(
     });
   }
   if (heardUs !== null) events.push({ kind: 'heard', time_us: heardUs, before_us: heardUs });
+  events.push(...(await readStopped(connection, plant, machine, startUs)));
   return events;
+}
+
+/** When the machine last ran before `startUs`, by its stored intervals, and whether its order changed from then on. */
+async function readStopped(
+  connection: Connection,
+  plant: Plant,
+  machine: number,
+  startUs: number,
+): Promise<StateEvent[]> {
+  const { machine_id: machineId, slots = [] } = plant.machines[machine] ?? {};
+  const orders = slots.flatMap((slot) => {
+    const signal = plant.signals[slot];
+    return signal?.role === Role.order ? signal.signal_id : [];
+  });
+  if (orders.length === 0) return [];
+  return connection.prepared<StateEvent>(
+    'analytics read stopped',
+    `with ran as (
+       select ended_at from machine_state
+        where machine_id = $1 and state = 'running' and started_at < to_timestamp($3::float8 / 1e6)
+          and ended_at <= to_timestamp($3::float8 / 1e6)
+        order by started_at desc limit 1)
+     select 'stopped' as kind, $3::float8 as time_us, (extract(epoch from ended_at) * 1e6)::float8 as stopped_us,
+            exists (select 1 from unnest($2::int[]) as s(signal_id)
+                     cross join lateral (select value from reading
+                                          where signal_id = s.signal_id and time < ran.ended_at and quality in (64, 192) and value is not null
+                                          order by time desc limit 1) before
+                      join reading r on r.signal_id = s.signal_id and r.time >= ran.ended_at and r.time < to_timestamp($3::float8 / 1e6)
+                       and r.quality in (64, 192) and r.value <> before.value) as ordered
+       from ran`,
+    [machineId, orders, startUs],
+  );
 }
 
 type Signals = [ids: (number | undefined)[], lastUs: (number | undefined)[]];
@@ -148,6 +181,8 @@ async function readLastHeard(
   );
 }
 
-function isTold(role: number | undefined): role is typeof Role.state | typeof Role.mode | typeof Role.fault {
-  return role === Role.state || role === Role.mode || role === Role.fault;
+function isTold(
+  role: number | undefined,
+): role is typeof Role.state | typeof Role.mode | typeof Role.order | typeof Role.fault {
+  return role === Role.state || role === Role.mode || role === Role.order || role === Role.fault;
 }

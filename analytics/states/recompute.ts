@@ -12,7 +12,7 @@ const farFutureUs = 9e15;
 /**
  * Computes the state intervals of one machine again, from `reading`, around [fromUs, toUs]. The stretch is widened to
  * where both ends are certain to be as before: at the front to the start of the interval before the one that holds
- * `fromUs`; at the end past the next reading of every signal that tells states, to a border of stored intervals, or else
+ * `fromUs`; at the end past the next reading of every signal that tells states, to the end of a stored run, or else
  * to the live end. When it reaches the live end, the machine's memory is returned and must replace the one in use.
  */
 export async function recomputeStates(
@@ -87,13 +87,16 @@ async function findNextTold(
   return row === undefined || row.missing > 0 ? null : row.time_us;
 }
 
-/** The end of the stored interval after the one that holds `timeUs`, if that is closed; null means up to the live end. */
+/**
+ * The end of the first stored run that begins after `timeUs`; null means up to the live end. A changeover lasts until the
+ * machine runs, so what is not past a run may still depend on what is computed again.
+ */
 async function findBorder(connection: Connection, machineId: number, timeUs: number): Promise<number | null> {
   const rows = await connection.query<{ ended_us: number | null }>(
     `select (extract(epoch from ended_at) * 1e6)::float8 as ended_us from machine_state
-      where machine_id = $1 and (ended_at is null or ended_at > to_timestamp($2::float8 / 1e6))
-      order by started_at limit 2`,
+      where machine_id = $1 and started_at > to_timestamp($2::float8 / 1e6) and state = 'running'
+      order by started_at limit 1`,
     [machineId, timeUs],
   );
-  return rows.length < 2 ? null : (rows[1]?.ended_us ?? null);
+  return rows[0]?.ended_us ?? null;
 }

@@ -42,7 +42,7 @@ export async function makeReadings(
       // A few stays beyond the limits, one of them at the end.
       tell('temperature', (at % 500 < 30 ? 92 : 50) + random());
       tell('fault', fault);
-      tell('order', products[at < seconds / 2 ? 0 : 1] ?? 0);
+      tell('order', products[Math.floor(at / 90) % 2] ?? 0);
       tell('state', state);
       tell('good', good);
       tell('reject', reject);

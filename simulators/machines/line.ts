@@ -10,6 +10,8 @@ export interface LineMoment extends ShiftMoment {
   /** Load that the product puts on the machines, 0 to 1. */
   load: number;
   changeover: boolean;
+  /** What comes after the present product; during a changeover the line is set up for it. */
+  next_product: string;
 }
 
 export interface Line {
@@ -50,10 +52,19 @@ export function createLine(site: PlantSite, plantLine: PlantLine, seed: number):
   return {
     at(timeMs) {
       const into = timeMs % endsAt;
-      const order = round.find((each) => into < each.endsAt) ?? round[0];
+      const at = round.findIndex((each) => into < each.endsAt);
+      const order = round[at];
+      const next_product = (round[at + 1] ?? round[0])?.product ?? '';
       if (order === undefined) throw new Error(`Line ${name} has no order.`);
       const { product, ideal_cycle_seconds, load } = order;
-      return { ...shiftAt(timeMs), product, ideal_cycle_seconds, load, changeover: into >= order.changesAt };
+      return {
+        ...shiftAt(timeMs),
+        product,
+        ideal_cycle_seconds,
+        load,
+        changeover: into >= order.changesAt,
+        next_product,
+      };
     },
     report(position, standing, timeMs) {
       if (!standing) standingSince[position] = Infinity;

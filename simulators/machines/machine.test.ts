@@ -92,6 +92,33 @@ describe('a healthy machine', () => {
     expect(made / ideal).toBeLessThan(1);
   });
 
+  it('loads the next order when it is set up for it, and makes nothing before it runs', () => {
+    const [kind] = everyKind();
+    if (kind === undefined) throw new Error('no machine');
+    const line = kind.line();
+    const machine = open(kind, { line });
+    const index = (name: string): number => kind.machine.signals.findIndex((signal) => signal.name === name);
+    let changes = 0;
+    let order: unknown;
+    let madeInSetup = 0;
+    let count = 0;
+    for (let time = monday; time < monday + 86_400_000; time += 1000) {
+      machine.step(time);
+      const now = machine.read(index('order'));
+      const good = machine.read(index('good')) as number;
+      const moment = line.at(time);
+      if (order !== undefined && now !== order) {
+        changes++;
+        if (moment.changeover) expect([now, machine.state]).toEqual([moment.next_product, PackState.Resetting]);
+      }
+      if (moment.changeover && now === moment.next_product) madeInSetup += good - count;
+      order = now;
+      count = good;
+    }
+    expect(changes).toBeGreaterThan(2);
+    expect(madeInSetup).toBe(0);
+  });
+
   it('is the same for the same seed, whatever else is evaluated', () => {
     const [one, other] = everyKind();
     if (one === undefined || other === undefined) throw new Error('no machine');

@@ -68,7 +68,7 @@ export function createMachine(options: MachineOptions): Machine {
     timeMs = nowMs;
     const moment = line.at(nowMs);
     const executed = cycle.state === PackState.Execute ? seconds : 0;
-    product = moment.product;
+    if (!moment.changeover || product === '') ({ product } = moment);
     produce(executed * topSpeed, moment.ideal_cycle_seconds);
 
     const before = wearing.current;
@@ -86,6 +86,8 @@ export function createMachine(options: MachineOptions): Machine {
       breakdownRepairSeconds: breaksDown ? random.between(20 * 60, 60 * 60) : undefined,
       keepGoing: failing?.injected === true && failing.failed_ms === undefined,
     });
+    // The controller loads the next order when it is reset for it, and the last pieces have left.
+    if (moment.changeover && cycle.state === PackState.Resetting && !cycle.broken) product = moment.next_product;
     if (breaksDown && failing !== undefined) faultCode = faultCodes[failing.failure_mode];
     if (wasBroken && !cycle.broken) {
       faultCode = 0;
