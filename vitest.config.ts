@@ -6,7 +6,7 @@ const withServices = { pool: 'forks', fileParallelism: false, hookTimeout: 120_0
 
 export default defineConfig({
   test: {
-    reporters: ['default', './core/testing/closing-line.ts'],
+    reporters: ['default', './core/testing/fault-table.ts', './core/testing/closing-line.ts'],
     setupFiles: ['./core/testing/leaks.ts'],
     projects: [
       {

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { environmentWith } from '../../core/settings.ts';
 
 export interface RunningIngest {
@@ -10,11 +11,15 @@ export interface RunningIngest {
   stop(signal: NodeJS.Signals): Promise<number | string>;
 }
 
-/** Starts ingest as the process that it is in production, and waits until it says that it is ready. */
-export async function runIngest(settings: Record<string, string>): Promise<RunningIngest> {
+/**
+ * Starts ingest as the process that it is in production, and waits until it says that it is ready. `preload` is a module
+ * that Node runs before, with which a test puts faults under it.
+ */
+export async function runIngest(settings: Record<string, string>, preload?: string): Promise<RunningIngest> {
   const child = fork(join(import.meta.dirname, '../main.ts'), [], {
     env: environmentWith({ LOG_LEVEL: 'warn', ...settings }),
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    ...(preload !== undefined && { execArgv: ['--import', pathToFileURL(preload).href] }),
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {

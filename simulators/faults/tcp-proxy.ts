@@ -47,6 +47,7 @@ const healthy: Fault = { delayMs: 0, lost: new Set(), bytesPerSecond: Infinity, 
 export async function openTcpProxy(target: { host?: string; port: number }, port = 0): Promise<TcpProxy> {
   const host = '127.0.0.1';
   const pairs = new Set<{ client: Socket; server: Socket }>();
+  const sockets = new Set<Socket>();
   const bytes = { up: 0, down: 0, lost: 0 };
   let fault = healthy;
   let accepted = 0;
@@ -77,8 +78,10 @@ export async function openTcpProxy(target: { host?: string; port: number }, port
     });
     pipe(server, client, 'down', (chunk) => chunk);
     for (const socket of [client, server]) {
+      sockets.add(socket);
       socket.on('error', reset);
       socket.on('close', () => {
+        sockets.delete(socket);
         // One side is gone altogether: the other must see it too, but only after what is still on its way.
         if (client.destroyed && server.destroyed) pairs.delete(pair);
         const other = socket === client ? server : client;
@@ -175,6 +178,8 @@ export async function openTcpProxy(target: { host?: string; port: number }, port
     async close() {
       const stopped = listener.listening ? stopListening() : Promise.resolve();
       cut();
+      // A reset waits for what is still to be written, which for a peer that reads no more is for ever.
+      for (const socket of sockets) socket.destroy();
       await stopped;
     },
   };
