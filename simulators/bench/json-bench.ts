@@ -70,6 +70,8 @@ export async function jsonBench(bench: Bench): Promise<void> {
     unit: 'µs a reading',
   });
   if (median(gone) > 0) bench.result.notes.push(`The bare subscriber missed ${median(gone)} messages at QoS 1.`);
+  // A gateway number may be in use once only.
+  await bench.stop(rig.ingest);
   await stock(bench, plant, median(rates));
 }
 

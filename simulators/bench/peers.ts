@@ -1,0 +1,108 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { monotonic, now, pause } from '../../core/clock.ts';
+import { benchAddress, benchNodes, benchSignals, type PlantSize } from './bench-plant.ts';
+import type { Bench } from './context.ts';
+import type { BenchDatabase } from './bench-database.ts';
+import { processUsage } from './process-usage.ts';
+import { startPublisher } from './publisher.ts';
+
+export type PeerWay = 'insert' | 'values' | 'text' | 'package';
+
+export interface PeerSetup {
+  url: string;
+  database_url: string;
+  protocol: 'mqtt' | 'sparkplug';
+  way: PeerWay;
+  /** JSON: topic → signal number. Sparkplug: edge node → index of its first signal. */
+  topics: Record<string, number>;
+  signal_ids: number[];
+  /** Folder with pg-copy-streams-binary installed. */
+  packages?: string;
+}
+
+export interface PeerRun {
+  readings_per_second: number;
+  missing: number;
+  cpu_us: number;
+}
+
+/** Installs packages into a folder of their own for one run; answers undefined when the registry cannot be reached. */
+export async function installPackages(bench: Bench, packages: readonly string[]): Promise<string | undefined> {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-peers-'));
+  bench.atEnd(() => rm(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, 'package.json'), '{"private":true}');
+  try {
+    await promisify(execFile)('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...packages], {
+      cwd: folder,
+      timeout: 300_000,
+    });
+    return folder;
+  } catch (error) {
+    const reason = /404|ENOTFOUND|ETIMEDOUT|EAI_AGAIN/.exec((error as Error).message)?.[0] ?? 'failed';
+    bench.result.notes.push(
+      `${packages.join(', ')} could not be installed (${reason}), so this peer was not measured.`,
+    );
+    return undefined;
+  }
+}
+
+/** One run of a peer: publish `ticks` ticks as fast as they go, and wait until the peer has committed them. */
+export async function runPeer(
+  bench: Bench,
+  plant: { database: BenchDatabase; signalIds: number[]; size: PlantSize },
+  options: { way: PeerWay; protocol: 'mqtt' | 'sparkplug'; ticks: number; packages?: string | undefined },
+): Promise<PeerRun> {
+  const { database, signalIds, size } = plant;
+  const { protocol, way, ticks } = options;
+  const broker = await bench.broker('roomy');
+  const signals = benchSignals(size);
+  const topics =
+    protocol === 'mqtt'
+      ? Object.fromEntries(signals.map((signal, index) => [benchAddress('mqtt', signal), signalIds[index] ?? 0]))
+      : Object.fromEntries(signals.map(({ line }, index): [string, number] => [line, index]).reverse());
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-peer-'));
+  const file = join(folder, 'peer.json');
+  const setup: PeerSetup = {
+    url: broker.url,
+    database_url: database.url,
+    protocol,
+    way,
+    topics,
+    signal_ids: signalIds,
+    ...(options.packages !== undefined && { packages: options.packages }),
+  };
+  writeFileSync(file, JSON.stringify(setup));
+  const peer = await bench.room('simulators/bench/peer-main.ts', {}, [file]);
+  await rm(folder, { recursive: true });
+  const publisher = await startPublisher({
+    url: broker.url,
+    protocol,
+    nodes: benchNodes(size),
+    signal_ids: signalIds,
+    seed: bench.result.seed,
+  });
+  const before = processUsage(peer.pid).cpu_seconds;
+  const report = await publisher.publish({ ticks, start_ms: now() - ticks, step_ms: 1, paced: false });
+  let state = { committed: 0, last_commit_ms: 0, failure: '' };
+  for (const deadline = monotonic() + 120_000; state.committed < report.readings && monotonic() < deadline; ) {
+    state = await peer.ask<typeof state>({ how: 'far' }, (answer) => 'committed' in answer);
+    if (state.failure !== '') throw new Error(`The peer "${way}" failed: ${state.failure}`);
+    await pause(20);
+  }
+  const cpu = processUsage(peer.pid).cpu_seconds - before;
+  await publisher.close();
+  await bench.stop(peer);
+  await bench.stop(broker);
+  const [stored] = await database.database.query<{ rows: number }>('select count(*)::float8 as rows from reading');
+  await database.clear();
+  return {
+    readings_per_second: (state.committed / (state.last_commit_ms - report.started_at_ms)) * 1000,
+    missing: report.readings - (stored?.rows ?? 0),
+    cpu_us: (cpu / report.readings) * 1e6,
+  };
+}
