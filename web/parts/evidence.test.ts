@@ -56,14 +56,21 @@ test('the evidence of a diagnosed fault', () => {
   ]);
 });
 
-test('of each signal one trend is shown: the one that reaches back furthest, unless it has no shape', () => {
-  const [long] = readEvidence(frozen).trends;
-  expect(long).toMatchObject({ signal: 'vibration', limit: 3 });
-  expect(long?.time_ms).toHaveLength(60);
-  expect(long?.value[0]).toBe(1);
-  const [quick, slow] = frozen.trend;
-  const young = readEvidence({ ...frozen, trend: [quick, { ...slow, times: minutes.slice(0, 3), values: [1, 1, 1] }] });
-  expect(young.trends.map((trend) => trend.value[0])).toEqual([2]);
+test('coarse and fine points of a signal become one trend, without overlap', () => {
+  const [trend, ...others] = readEvidence(frozen).trends;
+  expect(others).toEqual([]);
+  expect(trend).toMatchObject({ signal: 'vibration', limit: 3 });
+  const { time_ms = [], value = [] } = trend ?? {};
+  expect(time_ms).toEqual([...time_ms].sort((a, b) => a - b));
+  expect(new Set(time_ms).size).toBe(time_ms.length);
+  expect([value[0], value.at(-1)]).toEqual([1, 2]);
+  expect(time_ms).toHaveLength(50 + 60);
+});
+
+test('missing points are a gap', () => {
+  const [, coarse] = frozen.trend;
+  const holed = { ...coarse, times: [0, 60, 120, 600, 660], values: [1, 1, 1, 2, 2] };
+  expect(readEvidence({ trend: [holed] }).trends[0]?.value).toEqual([1, 1, 1, null, 2, 2]);
 });
 
 test('what is not understood is shown as it is, and what cannot be drawn is not drawn', () => {

@@ -33,8 +33,8 @@ type Raw = Record<string, unknown>;
 
 /** A sensor this close to its usual value is no symptom. */
 const leastDeviation = 2;
-/** A frozen trend with fewer points says less than a shorter one with more. */
-const leastPoints = 10;
+/** Points further apart than this many steps have a gap between them. */
+const gapSteps = 3;
 
 /**
  * Reads the evidence of a fault or work order (analytics/diagnosis). It is frozen for good when the order is raised, so
@@ -60,41 +60,60 @@ export function readEvidence(raw: Raw): Evidence {
       }))
       .filter((one) => Math.abs(one.deviation) >= leastDeviation)
       .sort((a, b) => Math.abs(b.deviation) - Math.abs(a.deviation)),
-    trends: chooseTrends(objects(trend).flatMap((one) => readTrend(one, limits) ?? [])),
+    trends: joinTrends(objects(trend).flatMap((one) => readTrend(one, limits) ?? [])),
     facts: Object.entries(rest)
       .filter(([, value]) => value !== null && value !== '')
       .map(([name, value]) => [name, textOf(value)]),
   };
 }
 
-/** Of each signal the trend that reaches furthest back and still has a shape. */
-function chooseTrends(trends: FrozenTrend[]): FrozenTrend[] {
-  const best = new Map<string, FrozenTrend>();
-  for (const trend of trends) {
-    const other = best.get(trend.signal);
-    if (other === undefined || worth(trend) > worth(other)) best.set(trend.signal, trend);
-  }
-  return [...best.values()];
+/** One trend a signal: coarse points where only they reach, and the fine ones of the last minutes after them. */
+function joinTrends(trends: ReadTrend[]): FrozenTrend[] {
+  const bySignal = Map.groupBy(trends, (trend) => trend.signal);
+  return [...bySignal.values()].map((same) => {
+    const [finest, ...coarser] = same.sort((a, b) => a.step_ms - b.step_ms) as [ReadTrend, ...ReadTrend[]];
+    return coarser.reduce((joined, coarse) => {
+      const until = joined.time_ms[0] ?? Number.POSITIVE_INFINITY;
+      const before = coarse.time_ms.filter((time) => time < until).length;
+      return {
+        ...joined,
+        time_ms: [...coarse.time_ms.slice(0, before), ...joined.time_ms],
+        value: [...coarse.value.slice(0, before), ...joined.value],
+      };
+    }, finest);
+  });
 }
 
-function worth({ time_ms }: FrozenTrend): number {
-  const span = (time_ms.at(-1) ?? 0) - (time_ms[0] ?? 0);
-  return time_ms.length < leastPoints ? span / 1e6 : span;
-}
+type ReadTrend = FrozenTrend & { step_ms: number };
 
-function readTrend(trend: Raw, limits: Map<unknown, number | null>): FrozenTrend | null {
+function readTrend(trend: Raw, limits: Map<unknown, number | null>): ReadTrend | null {
   const { times, values } = trend;
   if (!Array.isArray(times) || !Array.isArray(values) || times.length !== values.length || times.length < 2)
     return null;
   if (!times.every((time) => typeof time === 'number')) return null;
   const signal = textIn(trend['signal']) ?? 'trend';
+  const step_ms = 1000 * (numberIn(trend['step_seconds']) ?? (times[1] ?? 0) - (times[0] ?? 0));
+  const time_ms: number[] = [];
+  const value: (number | null)[] = [];
+  for (const [at, seconds] of times.entries()) {
+    const time = seconds * 1000;
+    const before = time_ms.at(-1);
+    // Points that are missing are a gap, and a gap is never bridged.
+    if (before !== undefined && time - before > gapSteps * step_ms) {
+      time_ms.push(before + step_ms);
+      value.push(null);
+    }
+    time_ms.push(time);
+    value.push(numberIn(values[at]));
+  }
   return {
     signal_id: numberIn(trend['signal_id']),
     signal,
     unit: textIn(trend['unit']) ?? '',
-    time_ms: times.map((seconds) => seconds * 1000),
-    value: values.map(numberIn),
+    time_ms,
+    value,
     limit: limits.get(signal) ?? null,
+    step_ms,
   };
 }
 
