@@ -127,8 +127,7 @@ function describe({ signal, unit, value, expected_value: expected, deviation }: 
 
 function amount(value: number, unit: string): string {
   const digits = Number(value.toPrecision(3)).toString();
-  // UCUM writes degrees Celsius as Cel; people do not.
-  // UCUM writes a plain number as 1.
+  // UCUM writes degrees Celsius as Cel and no unit as 1; people do not.
   return unit === '' || unit === '1' ? digits : `${digits} ${unit === 'Cel' ? '°C' : unit}`;
 }
 
