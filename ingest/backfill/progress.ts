@@ -43,7 +43,7 @@ export function createProgress(
   function finishPhase(): void {
     if (last === '') return;
     clear();
-    write(`${last}\n`);
+    write(`${last}, in ${((now() - startedAt) / 1000).toFixed(1)} s\n`);
     last = '';
   }
 

@@ -8,6 +8,8 @@ export interface PlantSize {
   lines: number;
   machines_per_line: number;
   signals_per_machine: number;
+  /** How often each signal speaks; OPC UA subscriptions ask for it. */
+  interval_seconds?: number;
 }
 
 const enterprise = 'millrace';
@@ -52,6 +54,7 @@ export function benchPlant(size: PlantSize, protocol: Protocol): Plant {
             name: machine,
             signals: own.map((signal) => ({
               name: signal.signal,
+              expected_interval_seconds: size.interval_seconds ?? 1,
               sources: [{ protocol, address: benchAddress(protocol, signal) }],
             })),
           })),

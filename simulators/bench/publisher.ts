@@ -53,6 +53,7 @@ export async function startPublisher(setup: PublisherSetup): Promise<Publisher> 
     environment: {},
   });
   rmSync(folder, { recursive: true });
+  let closed = false;
   return {
     pid: process.pid,
     async publish(order) {
@@ -60,6 +61,8 @@ export async function startPublisher(setup: PublisherSetup): Promise<Publisher> 
       return report;
     },
     async close() {
+      if (closed) return;
+      closed = true;
       process.send({ end: true });
       await process.ended;
     },

@@ -6,12 +6,13 @@ import type { Bench } from './context.ts';
 import type { BenchDatabase } from './bench-database.ts';
 import type { Rig } from './measured-run.ts';
 import { startPublisher } from './publisher.ts';
+import type { Protocol } from '../../core/reading.ts';
 
 /** A rig without its publisher's sessions, for benches that only load rows. */
 export async function openPlantDatabase(
   bench: Bench,
   size: PlantSize,
-  protocol: 'mqtt' | 'sparkplug',
+  protocol: Protocol,
 ): Promise<{ database: BenchDatabase; signalIds: number[] }> {
   const database = await bench.database(benchPlant(size, protocol));
   return { database, signalIds: await benchSignalIds(database.database, size) };

@@ -1,0 +1,206 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { monotonic, now, pause } from '../../core/clock.ts';
+import { decodeFeedPayload } from '../../core/feed.ts';
+import { freePort } from '../../core/embedded/postgres.ts';
+import type { Plant } from '../../core/plant/plant-document.ts';
+import { writePlantFile } from '../../core/plant/plant-file.ts';
+import { referencePlant } from '../../core/plant/reference-plant.ts';
+import type { Bench } from './context.ts';
+import { startApi } from './http-api.ts';
+import { processUsage, type Usage } from './process-usage.ts';
+import { median, quantile } from './statistics.ts';
+
+/** The reference plant with each line so many times: the same machines, sensors and protocols. */
+export function scaledPlant(seed: number, factor: number): Plant {
+  const plant = referencePlant(seed);
+  if (factor === 1) return plant;
+  return {
+    ...plant,
+    sites: plant.sites.map((site) => ({
+      ...site,
+      lines: site.lines.flatMap((line) =>
+        Array.from({ length: factor }, (_, copy) => {
+          const name = copy === 0 ? line.name : `${line.name}x${copy}`;
+          return {
+            ...line,
+            name,
+            machines: line.machines.map((machine) => ({
+              ...machine,
+              signals: machine.signals.map((signal) => ({
+                ...signal,
+                sources: signal.sources.map((source) => ({
+                  ...source,
+                  address: source.address.replace(`/${line.name}/`, `/${name}/`),
+                })),
+              })),
+            })),
+          };
+        }),
+      ),
+    })),
+  };
+}
+
+/**
+ * The whole plant at 1 Hz with everything on: broker, ingest, analytics, API with one live client, and the simulators as the
+ * outside world, in all three protocols. What each costs, whether everything is stored in time, and whether memory stays.
+ */
+export async function plantBench(bench: Bench, factor: number): Promise<void> {
+  const plant = scaledPlant(bench.result.seed, factor);
+  const database = await bench.database(plant);
+  const broker = await bench.broker('roomy');
+  const dataDir = mkdtempSync(join(bench.dataDir, 'bench-plant-'));
+  const file = join(dataDir, 'plant.yaml');
+  writeFileSync(file, '');
+  writePlantFile(file, plant);
+  const opcua = `opc.tcp://127.0.0.1:${await freePort()}`;
+  const environment = {
+    DATABASE_URL: database.url,
+    MQTT_URL: broker.url,
+    OPCUA_URLS: opcua,
+    REDIS_URL: '',
+    DATA_DIR: dataDir,
+  };
+  const simulators = await bench.room('simulators/main.ts', environment, ['--plant', file]);
+  const ingest = await bench.room('ingest/main.ts', environment);
+  const analytics = await bench.room('analytics/main.ts', environment);
+  const api = await startApi(bench, database.url);
+  const closing = new AbortController();
+  const streaming = api.stream('values,states,oee,alarms,work_orders', () => undefined, closing.signal);
+  const rooms: Record<string, () => Usage> = {
+    ingest: () => processUsage(ingest.pid),
+    analytics: () => processUsage(analytics.pid),
+    api: () => processUsage(api.room.pid),
+    database: () => database.usage(),
+    broker: () => processUsage(broker.pid),
+    simulators: () => processUsage(simulators.pid),
+  };
+  bench.say('warming up for 30 s');
+  await pause(30_000);
+  const [first] = await sequence(database);
+  const before = Object.fromEntries(Object.entries(rooms).map(([name, usage]) => [name, usage().cpu_seconds]));
+  const memory: Record<string, { at: number; bytes: number }[]> = {};
+  const began = monotonic();
+  for (let left = bench.seconds; left > 0; left -= 5) {
+    await pause(Math.min(5, left) * 1000);
+    for (const [name, usage] of Object.entries(rooms))
+      (memory[name] ??= []).push({ at: monotonic() - began, bytes: usage().rss_bytes });
+    if (left % 60 < 5)
+      bench.say(
+        Object.entries(memory)
+          .map(([name, points]) => `${name} ${Math.round((points.at(-1)?.bytes ?? 0) / 1e6)} MB`)
+          .join(', '),
+      );
+  }
+  const seconds = (monotonic() - began) / 1000;
+  const cpu = Object.fromEntries(
+    Object.entries(rooms).map(([name, usage]) => [name, ((usage().cpu_seconds - (before[name] ?? 0)) / seconds) * 100]),
+  );
+  closing.abort();
+  await streaming;
+  report(bench, factor, cpu, memory);
+  await reportFlow(bench, factor, database, first ?? 0, seconds);
+}
+
+type Opened = Awaited<ReturnType<Bench['database']>>;
+
+function report(
+  bench: Bench,
+  factor: number,
+  cpu: Record<string, number>,
+  memory: Record<string, { at: number; bytes: number }[]>,
+): void {
+  for (const [name, percent] of Object.entries(cpu))
+    bench.measure({ what: `CPU of ${name}`, value: percent, unit: '% of a core' });
+  const own = ['ingest', 'analytics', 'api', 'database'].reduce((sum, name) => sum + (cpu[name] ?? 0), 0);
+  bench.measure({
+    what: 'CPU of ingest, analytics, API and database together',
+    value: own,
+    unit: '% of a core',
+    ...(factor === 1 && { goal: { text: '≤ 30 %', met: own <= 30 } }),
+  });
+  const bytes = (name: string): number => median((memory[name] ?? []).map((point) => point.bytes));
+  for (const name of ['ingest', 'analytics', 'api', 'simulators'])
+    bench.measure({ what: `memory of ${name}`, value: bytes(name) / 1e6, unit: 'MB' });
+  const together = (bytes('ingest') + bytes('analytics') + bytes('api')) / 1e6;
+  bench.measure({
+    what: 'memory of ingest, analytics and API together',
+    value: together,
+    unit: 'MB',
+    ...(factor === 1 && { goal: { text: '≤ 450 MB', met: together <= 450 } }),
+  });
+  for (const name of ['ingest', 'analytics', 'api']) {
+    const points = memory[name] ?? [];
+    const half = points.slice(0, Math.floor(points.length / 2));
+    const rest = points.slice(Math.floor(points.length / 2));
+    const growth = (median(rest.map((point) => point.bytes)) - median(half.map((point) => point.bytes))) / 1e6;
+    bench.measure({ what: `memory of ${name}: second half against first`, value: growth, unit: 'MB' });
+  }
+}
+
+/** Whether everything that the simulators sent is stored, how late, and whether the books balance. */
+async function reportFlow(
+  bench: Bench,
+  factor: number,
+  { database }: Opened,
+  after: number,
+  seconds: number,
+): Promise<void> {
+  const batches = await database.query<{ payload: Buffer; at_ms: number }>(
+    `select payload, (extract(epoch from stored_at) * 1000)::float8 as at_ms from reading_batch
+      where sequence > $1 and sequence % greatest(1, (select count(*) / 300 from reading_batch where sequence > $1)) = 0 order by sequence`,
+    [after],
+  );
+  const lags: number[] = [];
+  for (const { payload, at_ms } of batches) {
+    const { readings, live_rows } = decodeFeedPayload(payload);
+    for (let row = 0; row < live_rows; row++) lags.push(at_ms - (readings.time_us[row] ?? 0) / 1000);
+  }
+  const [books] = await database.query<{ stored: number; difference: number; lost: number; rejected: number }>(
+    `select coalesce(sum(stored), 0)::float8 as stored, coalesce(sum(lost_upstream), 0)::float8 as lost, coalesce(sum(rejected), 0)::float8 as rejected,
+            coalesce(sum(received - stored - duplicate - rejected - parked - dropped), 0)::float8 as difference from ledger`,
+  );
+  const [journal] = await database.query<{ readings: number }>(
+    'select coalesce(sum(journal_readings), 0)::float8 as readings from gateway',
+  );
+  bench.measure({
+    what: 'readings stored a second',
+    value: await rate(database),
+    unit: '/s',
+    note: `${seconds.toFixed(0)} s`,
+  });
+  bench.measure({
+    what: 'source time → stored, p50',
+    value: quantile(lags, 0.5),
+    unit: 'ms',
+    note: 'the simulators gather samples of a second and send some late on purpose',
+  });
+  const p99 = quantile(lags, 0.99);
+  bench.measure({
+    what: 'source time → stored, p99',
+    value: p99,
+    unit: 'ms',
+    ...(factor > 1 && { goal: { text: '≤ 2 s', met: p99 <= 2000 } }),
+  });
+  if (books?.difference !== 0) bench.refuse(`the books do not balance: ${books?.difference} readings`);
+  if ((books?.lost ?? 0) > 0)
+    bench.result.notes.push(`${books?.lost} readings were lost upstream (Sparkplug sequence).`);
+  bench.measure({ what: 'readings waiting in the journal at the end', value: journal?.readings ?? 0, unit: '' });
+}
+
+async function sequence({ database }: Opened): Promise<number[]> {
+  const rows = await database.query<{ sequence: number }>(
+    'select last_sequence::float8 as sequence from gateway order by gateway_id',
+  );
+  return rows.map((row) => row.sequence);
+}
+
+/** Over the last full minute of the books. */
+async function rate(database: Opened['database']): Promise<number> {
+  const [row] = await database.query<{ stored: number }>(
+    `select coalesce(sum(stored), 0)::float8 / 60 as stored from ledger where minute = date_trunc('minute', to_timestamp($1::float8 / 1000)) - interval '1 minute'`,
+    [now()],
+  );
+  return row?.stored ?? 0;
+}
