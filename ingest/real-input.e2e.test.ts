@@ -25,6 +25,7 @@ const missing = [
   hasMosquitto ? '' : 'mosquitto is not installed',
   skab.length > 0 && nab.length > 0 ? '' : 'the recordings are not here',
 ].filter((reason) => reason !== '');
+const note = missing.length > 0 ? ` (skipped: ${missing.join('; ')})` : '';
 const run = promisify(execFile);
 
 /** What a file holds: `column<tab>time in ms` → value. Read here by hand, so that it shares no code with the replay. */
@@ -55,9 +56,8 @@ async function stored(database: TestDatabase, machine: string): Promise<Map<stri
 }
 
 for (const engine of testEngines()) {
-  const title = `recordings replayed through mosquitto stand in ${engine} to the last digit`;
   test.skipIf(missing.length > 0)(
-    missing.length > 0 ? `${title} (skipped: ${missing.join('; ')})` : title,
+    `recordings replayed through mosquitto stand in ${engine} to the last digit${note}`,
     async () => {
       const database = await createTestDatabase(engine);
       const broker = await startMosquitto();

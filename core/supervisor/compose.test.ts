@@ -56,10 +56,11 @@ describe('docker-compose.yml', () => {
 
   test('no secret stands in the environment, and every port is bound to this machine unless told otherwise', () => {
     for (const [name, service] of services) {
-      for (const [setting, value] of Object.entries(service.environment ?? {})) {
-        if (/PASSWORD|DATABASE_URL|REDIS_URL/.test(setting)) expect(`${name} ${setting}`).toMatch(/_FILE$/);
-        if (setting.endsWith('_FILE')) expect(service.secrets).toContain(value.replace('/run/secrets/', ''));
-      }
+      const environment = Object.entries(service.environment ?? {});
+      const secret = environment.filter(([setting]) => /PASSWORD|DATABASE_URL|REDIS_URL/.test(setting));
+      for (const [setting] of secret) expect(`${name} ${setting}`).toMatch(/_FILE$/);
+      const files = environment.filter(([setting]) => setting.endsWith('_FILE'));
+      for (const [, value] of files) expect(service.secrets).toContain(value.replace('/run/secrets/', ''));
       for (const port of service.ports ?? []) expect(port).toMatch(/^\$\{[A-Z_]+:-127\.0\.0\.1\}:/);
     }
   });
