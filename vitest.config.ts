@@ -52,6 +52,22 @@ export default defineConfig({
           globalSetup: ['./core/testing/database-server.ts'],
         },
       },
+      // Hours long: only `npm run test:soak` runs it.
+      ...(process.env['SOAK'] === undefined
+        ? []
+        : [
+            {
+              extends: true as const,
+              test: {
+                name: 'soak',
+                include: ['**/*.soak.test.ts'],
+                exclude: ignored,
+                ...withServices,
+                testTimeout: 3 * 3_600_000,
+                globalSetup: ['./core/testing/database-server.ts'],
+              },
+            },
+          ]),
     ],
   },
 });

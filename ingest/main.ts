@@ -30,6 +30,15 @@ async function main(): Promise<void> {
   const shutdown = createShutdown(log);
   const database = openDatabase({ url: databaseUrl, name: 'millrace ingest', log });
   shutdown.add('database', () => database.close());
+  // What is only looked at and reported must not hang for as long as the store may wait.
+  const watching = openDatabase({
+    url: databaseUrl,
+    name: 'millrace ingest watch',
+    log,
+    maxConnections: 2,
+    queryLimitMs: 20_000,
+  });
+  shutdown.add('watching database', () => watching.close());
   const gateway = await registerGateway(database, settings.GATEWAY_ID, settings.ENTERPRISE);
   const { gateway_id: gatewayId, organization_id: organizationId } = gateway;
   const registry = createSignalRegistry();
@@ -65,12 +74,12 @@ async function main(): Promise<void> {
     ...limits,
     backfill,
   });
-  const plant = followPlant({ database, organizationId, registry, log, backfill });
+  const plant = followPlant({ database: watching, organizationId, registry, log, backfill });
   shutdown.add('plant follower', () => plant.close());
 
   const receivers = startReceivers({ settings, log, clock: now, intake, registry });
   const heartbeat = startHeartbeat({
-    database,
+    database: watching,
     gatewayId,
     organizationId,
     startedAtMs: now(),

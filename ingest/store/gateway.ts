@@ -48,3 +48,24 @@ export async function committedSequence(connection: Connection, gatewayId: numbe
     throw new Error(`Gateway ${gatewayId} has vanished from the database; was it restored? Start ingest again.`);
   return row.last_sequence;
 }
+
+/** A session of this server; a process id alone may belong to another one by now. */
+export interface Session {
+  pid: number;
+  started_at: string;
+}
+
+export async function ownSession(connection: Connection): Promise<Session | undefined> {
+  const [row] = await connection.query<Session>(
+    'select pid, backend_start::text as started_at from pg_stat_activity where pid = pg_backend_pid()',
+  );
+  return row;
+}
+
+/** Ends a session whose connection was given up, which releases its locks and rolls its transaction back. */
+export async function endSession(connection: Connection, session: Session): Promise<void> {
+  await connection.query(
+    'select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 and backend_start::text = $2',
+    [session.pid, session.started_at],
+  );
+}

@@ -11,8 +11,9 @@ import type { SkewMeter } from '../ledger/skew.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
 import { takeParked } from './backfill.ts';
 import { collectBatch, textsOf, type Batch, type SequencedEntry } from './batch.ts';
-import { committedSequence, lockGateway, type Gateway } from './gateway.ts';
+import { committedSequence, endSession, lockGateway, ownSession, type Gateway, type Session } from './gateway.ts';
 import { createInsertReadings } from './insert-readings.ts';
+import { limitStatements, SilenceError } from './limit-statements.ts';
 import { createPartitions } from './partitions.ts';
 import { createTextValues } from './text-values.ts';
 import { writeBatch, type BatchResult } from './write-batch.ts';
@@ -59,8 +60,12 @@ export interface Store {
 type Work = { kind: 'intake'; entries: SequencedEntry[]; readings: number; sequence: number } | Backfill;
 type Backfill = { kind: 'backfill'; protocol: Protocol; address: string; readings: 0; sequence: number };
 
-/** A batch that takes longer than this is hung (a blackholed connection): its session is given up and it is done again. */
-const batchLimitMs = 120_000;
+/**
+ * A statement that takes longer than this is hung (a blackholed connection): its session is given up and the batch done
+ * again. After each time in a row the limit doubles, so that a server that is only slow gets its work done in the end.
+ */
+const statementLimitMs = 15_000;
+const mostStatementLimitMs = 240_000;
 /** Bytes of journal records that one transaction takes at most, beside FLUSH_ROWS. */
 const mostBytes = 32 * 1024 * 1024;
 
@@ -84,6 +89,10 @@ export function startStore(options: StoreOptions): Store {
   let next: Work | undefined;
   let wake: (() => void) | undefined;
   let closing = false;
+  // Silences of the database in a row, and the session that was given up at the last one.
+  let silences = 0;
+  let abandoned: Session | undefined;
+  let current: Session | undefined;
   // FLUSH_MS has passed already: the next record is stored at once.
   let eager = false;
   const state: StoreState = {
@@ -197,7 +206,8 @@ export function startStore(options: StoreOptions): Store {
 
   async function storeWork(connection: Connection, work: Work): Promise<void> {
     const startedAt = monotonic();
-    const result = await withLimit(commitWork(connection, work), batchLimitMs);
+    const result = await commitWork(connection, work);
+    silences = 0;
     state.last_batch_ms = monotonic() - startedAt;
     state.last_batch_rows = work.readings;
     state.last_commit_at_ms = clock();
@@ -214,8 +224,18 @@ export function startStore(options: StoreOptions): Store {
   }
 
   /** Stores on one connection until it fails or the store closes. */
-  async function session(connection: Connection): Promise<void> {
+  async function session(borrowed: Connection): Promise<void> {
+    const limitMs = (): number => Math.min(mostStatementLimitMs, statementLimitMs * 2 ** silences);
+    const connection = limitStatements(borrowed, limitMs);
+    current = await ownSession(connection);
     while (!(await lockGateway(connection, gatewayId))) {
+      if (abandoned !== undefined) {
+        // The server may believe for hours that our former session lives, with its lock and its open transaction.
+        await endSession(connection, abandoned);
+        abandoned = undefined;
+        await pause(100, stopping.signal);
+        continue;
+      }
       state.failure = `Another ingest writes as gateway ${gatewayId}; give each its own GATEWAY_ID, or stop the other one.`;
       log.warn(state.failure);
       await pause(1000, stopping.signal);
@@ -266,6 +286,9 @@ export function startStore(options: StoreOptions): Store {
         return;
       } catch (error) {
         if (stopping.signal.aborted) return;
+        if (error instanceof SilenceError) silences++;
+        abandoned = current ?? abandoned;
+        current = undefined;
         if (state.batches > batchesBefore) attempt = 1;
         state.retries++;
         const rule = retryRule(error);
@@ -300,18 +323,4 @@ export function startStore(options: StoreOptions): Store {
       stopping.abort();
     },
   };
-}
-
-/** The promise, or an error after `limitMs`; the connection that it runs on is closed then, which ends it. */
-async function withLimit<Result>(work: Promise<Result>, limitMs: number): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`The database has not answered for ${limitMs / 1000} s.`)), limitMs);
-  });
-  try {
-    return await Promise.race([work, limit]);
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => undefined);
-  }
 }

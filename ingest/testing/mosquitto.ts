@@ -15,9 +15,9 @@ export interface Mosquitto {
 export const hasMosquitto = spawnSync('mosquitto', ['-h']).error === undefined;
 
 /** Starts a mosquitto of our own on a free port, configured as docs/durability.md asks: no queue limit, no persistence. */
-export async function startMosquitto(lines: string[] = []): Promise<Mosquitto> {
+export async function startMosquitto(lines: string[] = [], onPort?: number): Promise<Mosquitto> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-mosquitto-'));
-  const port = await freePort();
+  const port = onPort ?? (await freePort());
   const file = join(folder, 'mosquitto.conf');
   writeFileSync(
     file,

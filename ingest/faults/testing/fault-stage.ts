@@ -51,13 +51,19 @@ export interface FaultStage {
  */
 export async function openFaultStage(
   engine: TestDatabase['engine'],
-  options: { broker?: StageBroker; settings?: Record<string, string>; mess?: Mess; preload?: string } = {},
+  options: {
+    broker?: StageBroker;
+    database?: TestDatabase;
+    settings?: Record<string, string>;
+    mess?: Mess;
+    preload?: string;
+  } = {},
 ): Promise<FaultStage> {
   const closers: (() => unknown)[] = [];
   onTestFinished(async () => {
     for (const close of closers.toReversed()) await close();
   });
-  const database = await createTestDatabase(engine);
+  const database = options.database ?? (await createTestDatabase(engine));
   // Orders about a database cannot be given in it.
   const url = new URL(database.url);
   url.pathname = '/postgres';

@@ -1,0 +1,90 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { now, pause } from '../../core/clock.ts';
+import { waitUntil } from '../../core/testing/wait-until.ts';
+import { openFaultStage, type FaultStage } from './testing/fault-stage.ts';
+import type { PreloadedFaults } from './testing/preload.ts';
+
+const preload = join(import.meta.dirname, 'testing/preload.ts');
+const hourMs = 3_600_000;
+
+function cause(stage: FaultStage, faults: PreloadedFaults): void {
+  stage.ingest.process.send(faults);
+}
+
+/** A file system of its own of 16 MB in memory, or undefined where this user may not mount one. */
+function mountSmallDisk(): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-disk-'));
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16m', 'tmpfs', folder]).status === 0;
+  onTestFinished(() => {
+    if (mounted) spawnSync('umount', ['-l', folder]);
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return mounted ? folder : undefined;
+}
+
+describe('the disk', () => {
+  test('is full to the last byte, and has room again', async (context) => {
+    const folder = mountSmallDisk();
+    if (folder === undefined) return context.skip('only root may mount a small file system');
+    const stage = await openFaultStage('postgres', { settings: { DATA_DIR: folder, DISK_MIN_FREE: '0KB' } });
+    await stage.start();
+    await stage.publisher.publish(500);
+    const { bavail, bsize } = statfsSync(folder);
+    const filler = join(folder, 'filler');
+    writeFileSync(filler, Buffer.alloc(bavail * bsize));
+    const publishing = stage.publisher.publish(4000);
+    await waitUntil(
+      'the gateway says that its disk fails',
+      async () => {
+        const [row] = await stage.database.query<{ status: string }>("select status->>'status' as status from gateway");
+        return row?.status === 'disk_failing';
+      },
+      { limitMs: 20_000, everyMs: 100 },
+    );
+    rmSync(filler);
+    await publishing;
+    await stage.expectNothingLostAndNothingTwice('disk full to the last byte (ENOSPC)', 1);
+    expect(stage.ingest.process.exitCode).toBeNull();
+  });
+
+  test('takes 300 ms for every sync', async () => {
+    const stage = await openFaultStage('postgres', { preload });
+    await stage.start();
+    cause(stage, { syncDelayMs: 300 });
+    const publishing = stage.publisher.publish(10_000);
+    await pause(1500);
+    await stage.ingest.stop('SIGKILL');
+    await stage.start();
+    cause(stage, { syncDelayMs: 300 });
+    await publishing;
+    await stage.expectNothingLostAndNothingTwice('slow disk (300 ms a sync) and a kill -9', 2);
+  });
+});
+
+describe('the clock', () => {
+  test('jumps an hour back and two hours ahead under load, with a kill -9 in between', async () => {
+    const stage = await openFaultStage('postgres', { preload, settings: { FAR_FUTURE_HOURS: '2' } });
+    await stage.start();
+    await stage.publisher.publish(1500);
+    cause(stage, { clockOffsetMs: -hourMs });
+    await stage.publisher.publish(1500);
+    await stage.ingest.stop('SIGKILL');
+    await stage.start();
+    cause(stage, { clockOffsetMs: hourMs });
+    await stage.publisher.publish(1500);
+    // By the clock that is an hour ahead this is 1.5 h ahead and stored, by ours 2.5 h.
+    const address = stage.signals.get('t-40')?.address ?? '';
+    const stamp = (hours: number, value: number): Buffer =>
+      Buffer.from(JSON.stringify({ ts: now() + hours * hourMs, value }));
+    cause(stage, { clockOffsetMs: 0 });
+    await stage.publisher.publish(1500);
+    await stage.publisher.publishBytes(address, stamp(2.5, 1));
+    await stage.expectNothingLostAndNothingTwice('clock jumps of ±1 h and a kill -9', 4);
+    const rejected = await stage.database.query<{ reason: string }>('select reason from rejected_reading');
+    expect(rejected).toEqual([{ reason: 'far_future' }]);
+  });
+});
