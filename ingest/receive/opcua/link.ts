@@ -202,6 +202,7 @@ export function openLink({ context, url, claims, lastHeard, silenceMs, retryItem
     state: () => ({
       ...source,
       connected: isConnected,
+      last_message_at_ms: lastHeard.get(url) ?? null,
       status: {
         application_uri: applicationUri,
         connections,

@@ -22,6 +22,8 @@ export interface EdgeNode {
   staleSinceUs: number;
   /** The same for single devices, by DDEATH. */
   deviceStaleSinceUs: Map<string, number>;
+  /** When it was heard last, by our clock; null when never. */
+  lastMessageAtMs: number | null;
   counts: EdgeNodeCounts;
 }
 
@@ -51,6 +53,7 @@ export function createEdgeNode(group: string, edge: string): EdgeNode {
     born: new Set(),
     staleSinceUs: Number.NEGATIVE_INFINITY,
     deviceStaleSinceUs: new Map(),
+    lastMessageAtMs: null,
     counts: {
       births: 0,
       deaths: 0,

@@ -80,6 +80,7 @@ export function createHost(options: HostOptions): Host {
       return;
     }
     node.counts.messages++;
+    node.lastMessageAtMs = nowMs;
     const into = intake.open(node.source);
     const problem = decodePayload(bytes, columns) ?? birthProblem(verb, node);
     if (problem !== null) {

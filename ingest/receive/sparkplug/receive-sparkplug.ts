@@ -70,6 +70,7 @@ function stateOf(node: EdgeNode): SourceState {
   return {
     ...node.source,
     connected: node.online,
+    last_message_at_ms: node.lastMessageAtMs,
     status: {
       ...node.counts,
       bd_seq: node.bdSeq,
