@@ -108,6 +108,35 @@ describe('rejected readings', () => {
   });
 });
 
+describe('a replay of rejected readings', () => {
+  test('is asked for by those who may, for what was kept whole, and rings for ingest', async () => {
+    const { database, plant, tokens } = stage;
+    const add = async (reason: string, cut: boolean): Promise<number> => {
+      const [row] = await database.query<{ id: number }>(
+        `insert into rejected_reading (organization_id, source_id, received_at, address, reason, detail, payload, payload_cut)
+         values ($1, $2, now(), 'a/b/c/d/e', $3, 'it is wrong', '{}', $4) returning rejected_reading_id as id`,
+        [plant.organization_id, sourceId, reason, cut],
+      );
+      return row?.id ?? 0;
+    };
+    const [whole, cut] = [await add('unknown_state', false), await add('unknown_state', true)];
+    await add('wrong_topic', false);
+    expect((await stage.post(`/api/v1/rejected/${whole}/replay`, {}, tokens.operator)).status).toBe(403);
+    expect((await stage.post(`/api/v1/rejected/${whole}/replay`, {}, stage.otherToken)).status).toBe(404);
+    expect((await stage.post(`/api/v1/rejected/${cut}/replay`, {}, tokens.engineer)).status).toBe(409);
+    const asked = await stage.post(`/api/v1/rejected/${whole}/replay`, {}, tokens.engineer);
+    expect([asked.status, asked.body]).toEqual([202, { requested: 1 }]);
+    await add('unknown_state', false);
+    expect((await stage.post('/api/v1/rejected/replay', {}, tokens.engineer)).status).toBe(400);
+    const many = await stage.post('/api/v1/rejected/replay', { reason: 'unknown_state' }, tokens.engineer);
+    expect(many.body).toEqual({ requested: 2 });
+    const [row] = await database.query(
+      'select count(*) as asked from rejected_reading where replay_requested_at is not null',
+    );
+    expect(row).toEqual({ asked: 2 });
+  });
+});
+
 describe('discovered addresses', () => {
   async function discover(address: string): Promise<number> {
     const [row] = await stage.database.query<{ discovered_address_id: number }>(

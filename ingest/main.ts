@@ -13,6 +13,7 @@ import { startHeartbeat } from './ledger/heartbeat.ts';
 import { createSkewMeter } from './ledger/skew.ts';
 import { startReceivers } from './receive/start-receivers.ts';
 import { followPlant } from './resolve/follow-plant.ts';
+import { followReplays } from './resolve/follow-replays.ts';
 import { createSignalRegistry } from './resolve/signal-registry.ts';
 import { registerGateway } from './store/gateway.ts';
 import { startStore } from './store/store.ts';
@@ -58,7 +59,7 @@ async function main(): Promise<void> {
   shutdown.add('journal', () => journal.close());
   const { JOURNAL_WHEN_FULL: whenFull, FAR_FUTURE_HOURS: farFutureHours } = settings;
   const intake = openIntake({ journal, clock: now, log, whenFull, farFutureHours, onRecord: () => store.ring() });
-  const { backfill } = intake;
+  const { backfill, replay } = intake;
   const skew = createSkewMeter();
   const { FLUSH_ROWS: flushRows, FLUSH_MS: flushMs, PARKED_MAX_READINGS: parkedMaxReadings } = settings;
   const limits = { flushRows, flushMs, parkedMaxReadings };
@@ -73,9 +74,13 @@ async function main(): Promise<void> {
     skew,
     ...limits,
     backfill,
+    replay,
+    farFutureHours,
   });
   const plant = followPlant({ database: watching, organizationId, registry, log, backfill });
   shutdown.add('plant follower', () => plant.close());
+  const replays = followReplays({ database: watching, organizationId, log, replay });
+  shutdown.add('replay follower', () => replays.close());
 
   const receivers = startReceivers({ settings, log, clock: now, intake, registry });
   const heartbeat = startHeartbeat({

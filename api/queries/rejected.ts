@@ -4,6 +4,41 @@ import { decodeCursor, toPage } from '../cursor.ts';
 import type { RejectedReading } from '../schemas/ledger.ts';
 import { conditions, toFinite, toRfc3339, toRfc3339OrNull } from './row.ts';
 
+/** Which rejected readings can be tried once more: not stored meanwhile, and their bytes or their value were kept whole. */
+const replayable = `
+  r.resolved_at is null and r.readings = 1
+  and r.reason not in ('conflict', 'wrong_topic', 'too_large', 'ignored_address', 'parked_full', 'retained_untimed')
+  and (s.protocol = 'mqtt' and r.payload is not null and not r.payload_cut
+       or r.value is not null and r.time is not null and r.quality is not null)`;
+
+/**
+ * Asks ingest to try rejected readings once more, in the caller's transaction. Answers how many were asked for; with `id`
+ * undefined when there is none, and 0 when it cannot be replayed.
+ */
+export async function requestReplay(
+  connection: Connection,
+  wanted: { id: number } | { reason?: string | undefined; source?: number | undefined },
+): Promise<number | undefined> {
+  const where = conditions();
+  if ('id' in wanted) {
+    const found = await connection.query('select 1 from rejected_reading where rejected_reading_id = $1', [wanted.id]);
+    if (found.length === 0) return undefined;
+    where.add('r.rejected_reading_id = ?', wanted.id);
+  } else {
+    where.add('r.reason = ?', wanted.reason);
+    where.add('r.source_id = ?', wanted.source);
+  }
+  where.add(replayable, true);
+  const requested = await connection.execute(
+    `update rejected_reading u set replay_requested_at = now()
+       from rejected_reading r join source s using (source_id)
+       ${where.toSql()} and u.rejected_reading_id = r.rejected_reading_id`,
+    where.parameters,
+  );
+  await connection.query("select pg_notify('rejected_replay', '')");
+  return requested;
+}
+
 type Row = Omit<RejectedReading, 'payload' | 'payload_encoding'> & { payload: Buffer | null };
 
 /** How much of a rejected payload a list shows; the whole stands in the table. */

@@ -7,10 +7,19 @@ import { ignoreDiscovered, listDiscovered } from '../queries/discovered.ts';
 import { listGaps } from '../queries/gaps.ts';
 import { listLedger, readBalance, readLedgerTotals } from '../queries/ledger.ts';
 import { mapDiscovered } from '../queries/map-discovered.ts';
-import { listRejected } from '../queries/rejected.ts';
+import { listRejected, requestReplay } from '../queries/rejected.ts';
 import { listGateways, listSources } from '../queries/sources.ts';
 import { discoveredPage, discoveredQuery, mapAnswer, mapBody } from '../schemas/discovered.ts';
-import { gapPage, gapsQuery, ledger, ledgerQuery, rejectedPage, rejectedQuery } from '../schemas/ledger.ts';
+import {
+  gapPage,
+  gapsQuery,
+  ledger,
+  ledgerQuery,
+  rejectedPage,
+  rejectedQuery,
+  replayAnswer,
+  replayBody,
+} from '../schemas/ledger.ts';
 import { sourcesAnswer } from '../schemas/source.ts';
 import { idParameters, readRange } from './parameters.ts';
 
@@ -69,6 +78,46 @@ export function addLedger(app: App, api: Api): void {
       },
     },
     (request) => ask(api, request, (connection) => listRejected(connection, request.query)),
+  );
+  app.post(
+    '/rejected/:id/replay',
+    {
+      schema: {
+        tags,
+        summary: 'Try a rejected reading once more',
+        params: idParameters,
+        response: { 202: replayAnswer },
+      },
+    },
+    async (request, reply) => {
+      needRole(request, ['engineer']);
+      const { id } = request.params;
+      const requested = await change(api, request, (connection) => requestReplay(connection, { id }));
+      if (requested === undefined) throw notFound('rejected reading', id);
+      if (requested === 0) {
+        throw new ProblemError(
+          'conflict',
+          `Rejected reading ${id} cannot be replayed: it is stored already, or neither its bytes nor its value were kept whole.`,
+        );
+      }
+      return reply.code(202).send({ requested });
+    },
+  );
+  app.post(
+    '/rejected/replay',
+    {
+      schema: {
+        tags,
+        summary: 'Try all rejected readings of a reason or source once more',
+        body: replayBody,
+        response: { 202: replayAnswer },
+      },
+    },
+    async (request, reply) => {
+      needRole(request, ['engineer']);
+      const requested = await change(api, request, (connection) => requestReplay(connection, request.body));
+      return reply.code(202).send({ requested: requested ?? 0 });
+    },
   );
   app.get(
     '/sources',

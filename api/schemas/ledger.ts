@@ -105,3 +105,10 @@ export const rejectedQuery = pageQuery.extend({
   to: timestampInput.optional(),
 });
 export type RejectedQuery = z.input<typeof rejectedQuery>;
+
+/** Which rejected readings to try once more; at least one of both. */
+export const replayBody = z
+  .object({ reason: z.string().max(100).optional(), source: idInput.optional() })
+  .refine(({ reason, source }) => reason !== undefined || source !== undefined, 'Give a reason, a source, or both.');
+/** How many were asked for. Ingest tries them within a second while it runs; what is still wrong stays rejected. */
+export const replayAnswer = z.object({ requested: z.int() });

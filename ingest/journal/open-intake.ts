@@ -4,7 +4,7 @@ import type { Protocol } from '../../core/reading.ts';
 import { createColumns } from '../../core/reading-columns.ts';
 import type { Intake, Source, SourceIntake } from '../receive/receiver.ts';
 import type { Journal } from './journal.ts';
-import { decodeEntry, encodeBackfill, encodeIntake, journaled, type JournaledIntake } from './record.ts';
+import { decodeEntry, encodeBackfill, encodeIntake, encodeReplay, journaled, type JournaledIntake } from './record.ts';
 
 export interface IntakeOptions {
   journal: Journal;
@@ -19,6 +19,8 @@ export interface IntakeOptions {
 export interface JournalIntake extends Intake {
   /** Asks the store, in the journal's order, to back-fill the parked readings of an address that has become known. */
   backfill(protocol: Protocol, address: string): void;
+  /** Asks the store, in the journal's order, to try the rejected readings whose replay was asked for. */
+  replay(): void;
   /** Readings taken in that are not on the disk yet. */
   readonly waiting: number;
   /** Readings thrown away since the start because there was no room. */
@@ -216,6 +218,7 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
       const took = await journal.dropOldest((frame) => {
         const entry = decodeEntry(frame.payload);
         if (entry.kind === 'backfill') commands.push(encodeBackfill(entry.protocol, entry.address));
+        else if (entry.kind === 'replay') commands.push(encodeReplay());
         else for (const source of entry.sources) carry(source);
       });
       if (!took) break;
@@ -268,6 +271,10 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     },
     backfill(protocol, address) {
       commands.push(encodeBackfill(protocol, address));
+      startFlush();
+    },
+    replay() {
+      commands.push(encodeReplay());
       startFlush();
     },
     get waiting() {

@@ -9,7 +9,8 @@ import { frameBytes } from './frame.ts';
  */
 export type JournalEntry =
   | { kind: 'intake'; received_at_ms: number; sources: JournaledIntake[] }
-  | { kind: 'backfill'; protocol: Protocol; address: string };
+  | { kind: 'backfill'; protocol: Protocol; address: string }
+  | { kind: 'replay' };
 
 /** One source's part of a record. `received = live + historical + texts + parked + rejected + dropped`. */
 export interface JournaledIntake {
@@ -67,6 +68,7 @@ export function encodeIntake(receivedAtMs: number, sources: readonly Omit<Journa
         time_us: toJson(reading.time_us),
         value: toJson(reading.value),
         payload: reading.payload === null ? null : kept[index]?.length,
+        ...((kept[index]?.length ?? 0) < (reading.payload?.length ?? 0) && { cut: true }),
       })),
     };
   });
@@ -88,7 +90,16 @@ export function encodeIntake(receivedAtMs: number, sources: readonly Omit<Journa
 
 /** The record that asks the store to back-fill an address. */
 export function encodeBackfill(protocol: Protocol, address: string): Buffer {
-  const head = Buffer.from(JSON.stringify({ kind: 'backfill', protocol, address }));
+  return encodeOrder({ kind: 'backfill', protocol, address });
+}
+
+/** The record that asks the store to try the rejected readings whose replay was asked for. */
+export function encodeReplay(): Buffer {
+  return encodeOrder({ kind: 'replay' });
+}
+
+function encodeOrder(order: object): Buffer {
+  const head = Buffer.from(JSON.stringify(order));
   const record = Buffer.allocUnsafe(frameBytes + 4 + head.length);
   record.writeUInt32LE(head.length, frameBytes);
   record.set(head, frameBytes + 4);
@@ -127,7 +138,8 @@ export function journaled(intake: SourceIntake): JournaledIntake {
 
 type Head =
   | { kind: 'intake'; received_at_ms: number; sources: SourceHead[] }
-  | { kind: 'backfill'; protocol: Protocol; address: string };
+  | { kind: 'backfill'; protocol: Protocol; address: string }
+  | { kind: 'replay' };
 
 type SourceHead = Omit<JournaledIntake, 'live' | 'historical' | 'parked' | 'rejected'> & {
   live: number;

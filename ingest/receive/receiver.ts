@@ -144,4 +144,8 @@ export interface RejectedReading {
   value: number;
   /** The bytes as received; the journal keeps at most 64 KiB of them. */
   payload: Uint8Array | null;
+  /** Where the reading itself could be read: with it the value can be stored later. */
+  quality?: number;
+  /** Set by the journal when it kept only the beginning of the payload. */
+  cut?: boolean;
 }

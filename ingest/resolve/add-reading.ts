@@ -46,6 +46,7 @@ export function addReading(
       timeUs,
       value,
       payload,
+      quality,
     );
     return;
   } else if (timeUs > nowUs + into.far_future_hours * hourUs) {
@@ -58,6 +59,7 @@ export function addReading(
       timeUs,
       value,
       payload,
+      quality,
     );
     return;
   }
@@ -83,7 +85,7 @@ export function addReading(
       historical: options.historical === true,
     });
   } else {
-    reject(into, address, stored.reason, stored.detail, signal, time_us, value, payload);
+    reject(into, address, stored.reason, stored.detail, signal, time_us, value, payload, quality);
   }
 }
 
@@ -184,6 +186,7 @@ function reject(
   time_us: number,
   value: WireValue,
   payload: Uint8Array | null,
+  quality?: number,
 ): void {
   into.rejected.push({
     readings: 1,
@@ -194,6 +197,7 @@ function reject(
     time_us,
     value: typeof value === 'number' ? value : typeof value === 'boolean' ? Number(value) : Number.NaN,
     payload,
+    ...(quality !== undefined && { quality }),
   });
 }
 

@@ -12,10 +12,10 @@ export async function keepRejected(
   const { rejected } = batch;
   if (rejected.length === 0) return;
   await connection.execute(
-    `insert into rejected_reading (organization_id, source_id, received_at, address, reason, detail, signal_id, time, value, payload)
-     select $1, r.source_id, ${epochTime('r.received_us')}, r.address, r.reason, r.detail, r.signal_id, ${epochTime('r.time_us')}, r.value, r.payload
-       from unnest($2::int4[], $3::int8[], $4::text[], $5::text[], $6::text[], $7::int4[], $8::int8[], $9::float8[], $10::bytea[])
-            as r(source_id, received_us, address, reason, detail, signal_id, time_us, value, payload)`,
+    `insert into rejected_reading (organization_id, source_id, received_at, address, reason, detail, signal_id, time, value, payload, quality, payload_cut, readings)
+     select $1, r.source_id, ${epochTime('r.received_us')}, r.address, r.reason, r.detail, r.signal_id, ${epochTime('r.time_us')}, r.value, r.payload, r.quality, r.payload_cut, r.readings
+       from unnest($2::int4[], $3::int8[], $4::text[], $5::text[], $6::text[], $7::int4[], $8::int8[], $9::float8[], $10::bytea[], $11::int2[], $12::bool[], $13::int4[])
+            as r(source_id, received_us, address, reason, detail, signal_id, time_us, value, payload, quality, payload_cut, readings)`,
     [
       organizationId,
       numberArray(rejected.map(({ part }) => sourceId(part))),
@@ -27,6 +27,9 @@ export async function keepRejected(
       timeArray(rejected.map(({ reading }) => reading.time_us)),
       numberArray(rejected.map(({ reading }) => reading.value)),
       rejected.map(({ reading }) => reading.payload),
+      rejected.map(({ reading }) => reading.quality ?? null),
+      rejected.map(({ reading }) => reading.cut === true),
+      rejected.map(({ reading }) => reading.readings),
     ],
   );
 }

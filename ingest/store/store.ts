@@ -15,6 +15,7 @@ import { committedSequence, endSession, lockGateway, ownSession, type Gateway, t
 import { createInsertReadings } from './insert-readings.ts';
 import { limitStatements, SilenceError } from './limit-statements.ts';
 import { createPartitions } from './partitions.ts';
+import { takeRejected } from './replay.ts';
 import { createTextValues } from './text-values.ts';
 import { writeBatch, type BatchResult } from './write-batch.ts';
 
@@ -32,6 +33,9 @@ export interface StoreOptions {
   parkedMaxReadings: number;
   /** Called when an address has more parked readings than one transaction takes. */
   backfill: (protocol: Protocol, address: string) => void;
+  /** The same for more rejected readings to replay than one transaction takes. */
+  replay: () => void;
+  farFutureHours: number;
 }
 
 export interface StoreState {
@@ -57,7 +61,8 @@ export interface Store {
 }
 
 /** What one transaction takes from the journal. */
-type Work = { kind: 'intake'; entries: SequencedEntry[]; readings: number; sequence: number } | Backfill;
+type Work = { kind: 'intake'; entries: SequencedEntry[]; readings: number; sequence: number } | Backfill | Replay;
+type Replay = { kind: 'replay'; readings: 0; sequence: number };
 type Backfill = { kind: 'backfill'; protocol: Protocol; address: string; readings: 0; sequence: number };
 
 /**
@@ -123,16 +128,10 @@ export function startStore(options: StoreOptions): Store {
       if (frame === undefined) break;
       bytes += frame.payload.length;
       const entry = decodeEntry(frame.payload);
-      if (entry.kind === 'backfill') {
-        const backfill: Backfill = {
-          kind: 'backfill',
-          protocol: entry.protocol,
-          address: entry.address,
-          readings: 0,
-          sequence: frame.sequence,
-        };
-        if (entries.length === 0) return backfill;
-        held = backfill;
+      if (entry.kind !== 'intake') {
+        const order = { ...entry, readings: 0 as const, sequence: frame.sequence };
+        if (entries.length === 0) return order;
+        held = order;
         break;
       }
       readings += frame.readings;
@@ -158,7 +157,7 @@ export function startStore(options: StoreOptions): Store {
       return undefined;
     }
     const { batch, resolved, taken, more } = await collect(connection, work, entries);
-    if (work.kind === 'backfill') await partitions.ensureRows(connection, batch.columns);
+    if (work.kind !== 'intake') await partitions.ensureRows(connection, batch.columns);
     const room = Math.max(0, options.parkedMaxReadings - parkedReadings);
     const result = await writeBatch(
       connection,
@@ -180,6 +179,7 @@ export function startStore(options: StoreOptions): Store {
     parkedReadings += result.parked - taken;
     options.skew.note(batch);
     if (more && work.kind === 'backfill') options.backfill(work.protocol, work.address);
+    if (more && work.kind === 'replay') options.replay();
     return result;
   }
 
@@ -191,6 +191,17 @@ export function startStore(options: StoreOptions): Store {
     if (work.kind === 'intake') {
       const resolved = await texts.resolve(connection, gateway.organization_id, textsOf(entries));
       return { batch: collectBatch(entries, (text) => resolved.get(text)), resolved, taken: 0, more: false };
+    }
+    if (work.kind === 'replay') {
+      const replayed = await takeRejected(connection, {
+        organizationId: gateway.organization_id,
+        sequence: work.sequence,
+        registry: options.registry,
+        texts,
+        nowMs: clock(),
+        farFutureHours: options.farFutureHours,
+      });
+      return { ...replayed, taken: 0 };
     }
     const signal = options.registry.find(work.protocol, work.address);
     if (signal === undefined) {

@@ -95,6 +95,7 @@ function countRows(batch: Batch, outcome: Uint8Array, details: Map<number, strin
         time_us: columns.time_us[row] ?? Number.NaN,
         value: columns.value[row] ?? Number.NaN,
         payload: null,
+        quality: columns.quality[row] ?? 0,
       },
     });
   }

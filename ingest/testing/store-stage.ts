@@ -30,6 +30,10 @@ export interface StoreStage {
   /** Fills one message of the line, hands it over, and waits until everything is stored. */
   message(fill: (into: SourceIntake) => void): Promise<void>;
   send(rows: StageRow[], historical?: boolean): Promise<void>;
+  /** Orders the replay that was asked for, and waits until it is done. */
+  replay(): Promise<void>;
+  /** Reads the signals anew. */
+  reload(): Promise<void>;
   /** Sums of the whole ledger. */
   ledger(): Promise<Record<string, number>>;
   stored(name: string): Promise<{ time_us: number; value: number | null; quality: number }[]>;
@@ -95,6 +99,8 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
       flushMs: 10,
       parkedMaxReadings,
       backfill: intake.backfill,
+      replay: intake.replay,
+      farFutureHours: 24,
     });
   }
 
@@ -129,6 +135,18 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
           addReading(into, address, registry.signal(idOf(name)), timeUs, value, quality, now() * 1000, { historical });
         }
       }),
+    async replay() {
+      const before = journal.state.last_sequence;
+      intake.replay();
+      await waitUntil('the replay is done', () => {
+        const { committed_sequence, last_sequence } = journal.state;
+        return last_sequence > before && committed_sequence === last_sequence;
+      });
+    },
+    async reload() {
+      const [row] = await database.query<{ organization_id: number }>('select organization_id from organization');
+      await registry.load(database, row?.organization_id ?? 0);
+    },
     async ledger() {
       const [row] = await database.query<Record<string, number>>(
         `select sum(received)::int8 as received, sum(stored)::int8 as stored, sum(duplicate)::int8 as duplicate, sum(conflict)::int8 as conflict,

@@ -6,6 +6,7 @@ import { startEmbeddedPostgres } from '../../../core/embedded/postgres.ts';
 import { silentLog } from '../../../core/log.ts';
 import { migrateQueues } from '../../../core/queues.ts';
 import type { TestDatabase } from '../../../core/testing/database.ts';
+import { waitUntil } from '../../../core/testing/wait-until.ts';
 import { migrate } from '../../../migrations/run.ts';
 
 export interface KillablePostgres {
@@ -34,7 +35,11 @@ export async function startKillablePostgres(): Promise<KillablePostgres> {
       await server.ended;
     },
     async start() {
-      server = await startEmbeddedPostgres({ dataDir, port });
+      // The children of a killed server need a moment to die, and until then a new one refuses the shared memory.
+      server = await waitUntil('the database starts again', () => startEmbeddedPostgres({ dataDir, port }), {
+        limitMs: 60_000,
+        everyMs: 500,
+      });
     },
     async close() {
       await pool.close();
