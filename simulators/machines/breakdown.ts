@@ -27,8 +27,8 @@ export interface Wearing {
   inject(mode: FailureMode, hours: number, timeMs: number): boolean;
   /** After the repair: as good as new, until the next time. Answers what it was. */
   repair(): Breakdown | undefined;
-  /** Takes up a failure that was under way when the simulator ended. */
-  restore(breakdown: Breakdown, wear: number): void;
+  /** As worn as when the simulator ended, with the failure that was under way then. */
+  restore(breakdown: Breakdown | undefined, wear: number): void;
 }
 
 const secondsBetweenFailures = 20 * 86_400;
@@ -78,7 +78,7 @@ export function createWearing(random: Random, machineClass: string): Wearing {
       return ended;
     },
     restore(breakdown, wornTo) {
-      current = { ...breakdown };
+      current = breakdown === undefined ? undefined : { ...breakdown };
       wear = wornTo;
     },
   };

@@ -21,6 +21,16 @@ export interface Cycle {
   step(timeMs: number, executedSeconds: number, demand: Demand): PackState;
   /** True from the breakdown until the controller is cleared. */
   readonly broken: boolean;
+  remember(): CycleMemory;
+}
+
+/** Where a machine stands in its cycle. */
+export interface CycleMemory {
+  state: PackState;
+  stages: Stage[];
+  broken: boolean;
+  until_jam: number;
+  until_stop: number;
 }
 
 interface Stage {
@@ -31,13 +41,14 @@ interface Stage {
 /**
  * The PackML state of one machine. It stops shortly every 20 minutes or so (a jam: Held for 10 to 90 s), every 16 hours
  * for longer (Stopped for 2 to 12 min), pauses with its people, waits for its neighbours, and breaks down when told to.
+ * A machine that is simulated for the first time has been doing what is wanted of it all along.
  */
-export function createCycle(random: Random): Cycle {
-  let state: PackState = PackState.Idle;
-  let stages: Stage[] = [];
-  let broken = false;
-  let untilJam = exponential(20 * 60);
-  let untilStop = exponential(16 * 3600);
+export function createCycle(random: Random, memory?: CycleMemory): Cycle {
+  let state = memory?.state;
+  let stages: Stage[] = memory?.stages ?? [];
+  let broken = memory?.broken ?? false;
+  let untilJam = memory?.until_jam ?? exponential(20 * 60);
+  let untilStop = memory?.until_stop ?? exponential(16 * 3600);
 
   /** A waiting time without memory, of the given mean. */
   function exponential(mean: number): number {
@@ -72,6 +83,7 @@ export function createCycle(random: Random): Cycle {
     broken = false;
 
     const next = wanted(demand);
+    if (state === undefined) return next;
     if (state === PackState.Execute) {
       untilJam -= executedSeconds;
       untilStop -= executedSeconds;
@@ -92,7 +104,7 @@ export function createCycle(random: Random): Cycle {
 
   return {
     get state() {
-      return state;
+      return state ?? PackState.Idle;
     },
     get broken() {
       return broken;
@@ -101,5 +113,6 @@ export function createCycle(random: Random): Cycle {
       state = decide(timeMs, executedSeconds, demand);
       return state;
     },
+    remember: () => ({ state: state ?? PackState.Idle, stages, broken, until_jam: untilJam, until_stop: untilStop }),
   };
 }

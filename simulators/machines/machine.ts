@@ -2,11 +2,11 @@ import { machineClasses, type MachineClass } from '../../core/plant/machine-clas
 import type { PlantMachine } from '../../core/plant/plant-document.ts';
 import { createRandom } from '../../core/plant/random.ts';
 import { createWearing, type Breakdown } from './breakdown.ts';
-import { createCycle } from './cycle.ts';
+import { createCycle, type CycleMemory } from './cycle.ts';
 import { failureEffect, faultCodes, noEffect, type FailureMode } from './failure.ts';
 import type { Line } from './line.ts';
 import { PackState } from './packml.ts';
-import { createSensors } from './sensors.ts';
+import { createSensors, type SensorMemory } from './sensors.ts';
 
 /** What a machine has to remember over a restart of the simulator. */
 export interface MachineMemory {
@@ -14,6 +14,10 @@ export interface MachineMemory {
   reject: number;
   wear: number;
   breakdown?: Breakdown;
+  /** Those of older memories lack these three: such a machine begins as a new one does, in the middle of its work. */
+  cycle?: CycleMemory;
+  sensors?: SensorMemory;
+  product?: string;
 }
 
 export interface Machine {
@@ -48,19 +52,20 @@ export function createMachine(options: MachineOptions): Machine {
   const { plant, path, position, line, seed, run = 1, memory, onBreakdown } = options;
   const machineClass = machineClasses.get(plant.class) ?? genericClass();
   const random = createRandom(seed, path);
-  const cycle = createCycle(createRandom(seed, `${path} cycle ${run}`));
+  const cycle = createCycle(createRandom(seed, `${path} cycle ${run}`), memory?.cycle);
   const wearing = createWearing(createRandom(seed, `${path} failures ${run}`), plant.class);
-  const sensors = createSensors(machineClass, nominalVoltage(plant), seed, path);
+  const sensors = createSensors(machineClass, nominalVoltage(plant), seed, path, memory?.sensors);
   const topSpeed = random.between(0.9, 0.985);
   const rejectRate = random.between(0.004, 0.02);
   const rollover = plant.signals.find((signal) => signal.kind === 'counter')?.counter_rollover ?? null;
   let good = memory?.good ?? Math.floor(random.between(1000, 40_000));
   let reject = memory?.reject ?? Math.floor(good * rejectRate);
-  if (memory?.breakdown !== undefined) wearing.restore(memory.breakdown, memory.wear);
+  if (memory !== undefined) wearing.restore(memory.breakdown, memory.wear);
   let timeMs = Number.NaN;
   let part = random.next();
-  let faultCode = 0;
-  let product = '';
+  const was = memory?.cycle?.broken === true ? memory.breakdown : undefined;
+  let faultCode: number = was === undefined ? 0 : faultCodes[was.failure_mode];
+  let product = memory?.product ?? '';
   const beyondSince = plant.signals.map(() => Number.NaN);
 
   function step(nowMs: number): void {
@@ -182,6 +187,9 @@ export function createMachine(options: MachineOptions): Machine {
       good,
       reject,
       wear: wearing.wear,
+      cycle: cycle.remember(),
+      sensors: sensors.remember(),
+      product,
       ...(wearing.current === undefined ? {} : { breakdown: wearing.current }),
     }),
   };

@@ -16,11 +16,26 @@ export interface Drive {
   effect: FailureEffect;
 }
 
+/** Where the physics of a machine stands: what cannot be known from its drive alone. */
+export interface SensorMemory {
+  load: number;
+  speed: number;
+  temperature: number;
+  load_wander: number;
+  grid_wander: number;
+  level_phase: number;
+}
+
 export interface Sensors {
-  /** Moves the physics on by `seconds`; exact for any step length, so that tests may use coarse ones. */
+  /**
+   * Moves the physics on by `seconds`; exact for any step length, so that tests may use coarse ones. A machine without a
+   * memory is at its first step where it would be had it done the same for hours: a machine does not go cold because its
+   * simulator was started, and 236 that warm up at once looked to analytics like 51 unknown failures.
+   */
   step(seconds: number, drive: Drive): void;
   /** What a sensor of this quantity shows now, with its noise, rounded as such sensors are. */
   read(quantity: string): number | undefined;
+  remember(): SensorMemory;
 }
 
 /** How finely each kind of sensor resolves. */
@@ -44,7 +59,13 @@ const decimals: Readonly<Record<string, number>> = {
  * load, current follows torque, temperature follows load with the machine's time constant, vibration follows speed
  * squared and wear, voltage sags with load, power is voltage times current.
  */
-export function createSensors(of: MachineClass, nominalVoltage: number, seed: number, name: string): Sensors {
+export function createSensors(
+  of: MachineClass,
+  nominalVoltage: number,
+  seed: number,
+  name: string,
+  memory?: SensorMemory,
+): Sensors {
   const random = createRandom(seed, `${name} sensors`);
   // No two machines of a kind are alike: each figure is up to 2 % off.
   const own = {
@@ -59,16 +80,18 @@ export function createSensors(of: MachineClass, nominalVoltage: number, seed: nu
   };
   const levelPeriod = random.between(1800, 5400);
   let levelPhase = random.next();
-  let load = 0;
-  let speed = 0;
+  levelPhase = memory?.level_phase ?? levelPhase;
+  let settled = memory !== undefined;
+  let load = memory?.load ?? 0;
+  let speed = memory?.speed ?? 0;
   let torque = 0;
   let current = 0;
   let voltage = nominalVoltage;
-  let temperature: number = hallTemperature.mean;
+  let temperature: number = memory?.temperature ?? hallTemperature.mean;
   let vibration = 0;
   let hall: number = hallTemperature.mean;
-  let gridWander = 0;
-  let loadWander = 0;
+  let gridWander = memory?.grid_wander ?? 0;
+  let loadWander = memory?.load_wander ?? 0;
   let currentNoise = 1;
   let flowFactor = 1;
   let powered = 1;
@@ -85,7 +108,9 @@ export function createSensors(of: MachineClass, nominalVoltage: number, seed: nu
     return target + (value - target) * Math.exp(-seconds / constant);
   }
 
-  function step(seconds: number, { state, load: wanted, speed: wantedSpeed, hour, wear, effect }: Drive): void {
+  function step(stepSeconds: number, { state, load: wanted, speed: wantedSpeed, hour, wear, effect }: Drive): void {
+    const seconds = settled ? stepSeconds : Infinity;
+    settled = true;
     const executing = state === PackState.Execute;
     const turning =
       executing || state === PackState.Suspended || state === PackState.Idle || state === PackState.Starting;
@@ -108,7 +133,7 @@ export function createSensors(of: MachineClass, nominalVoltage: number, seed: nu
     temperature = approach(temperature, hall + heat, seconds, of.temperature_seconds);
     vibration = of.vibration * own.vibration * (0.04 + 0.96 * speed * speed) * (1 + 0.1 * load) * (1 + 0.15 * wear);
     vibration *= 1 + (effect.vibration - 1) * Math.min(1, speed * speed * 1.1);
-    levelPhase = (levelPhase + seconds / levelPeriod) % 1;
+    levelPhase = (levelPhase + stepSeconds / levelPeriod) % 1;
   }
 
   function raw(quantity: string): number | undefined {
@@ -150,6 +175,14 @@ export function createSensors(of: MachineClass, nominalVoltage: number, seed: nu
 
   return {
     step,
+    remember: () => ({
+      load,
+      speed,
+      temperature,
+      load_wander: loadWander,
+      grid_wander: gridWander,
+      level_phase: levelPhase,
+    }),
     read(quantity) {
       const value = raw(quantity);
       if (value === undefined) return undefined;
