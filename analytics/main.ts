@@ -6,6 +6,7 @@ import { openQueues } from '../core/queues.ts';
 import { readSettings, requireSetting, SettingsError } from '../core/settings.ts';
 import { createShutdown } from '../core/shutdown.ts';
 import { answerQueues } from './answer-queues.ts';
+import { watchBooks } from './books/watch-books.ts';
 import { createFollower } from './feed/follow-feed.ts';
 import { loadPlant, plantChangedChannel } from './plant.ts';
 
@@ -37,6 +38,8 @@ async function main(): Promise<void> {
   const { RAW_RETENTION_DAYS: rawRetentionDays } = settings;
   answerQueues({ database, queues, follower, clock: now, log, rawRetentionDays, plantVersion: () => plantVersion });
 
+  const books = watchBooks(database, log);
+  shutdown.add('books', () => books.close());
   const detail = `${plant.machines.length} machines, ${plant.signals.length} signals`;
   log.info({ detail }, 'ready');
   shutdown.add('alive', showAlive(settings.DATA_DIR, 'analytics'));

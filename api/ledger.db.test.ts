@@ -231,6 +231,35 @@ describe('operation', () => {
     expect(part('feed')).toMatchObject({ ok: false, needed: false, sentence: 'No batch of readings is in the feed.' });
   });
 
+  test('health repeats the words of a gateway in trouble and of books that do not balance', async () => {
+    const { database, plant } = stage;
+    await database.execute(
+      `update gateway set status = '{"status": "disk_failing", "message": "The journal cannot be written: ENOSPC."}'`,
+    );
+    await database.execute(
+      `insert into alarm (organization_id, machine_id, kind, priority, state, raised_at, message)
+       values ($1, $2, 'ledger', 1, 'unacknowledged', now(), 'The books do not balance: 2 have no end.')`,
+      [plant.organization_id, plant.machine_ids[0]],
+    );
+    const { status, body } = await stage.ask({ url: '/health/ready' });
+    await database.execute(`update gateway set status = '{"status": "running", "batches": 7}'`);
+    await database.execute("delete from alarm where kind = 'ledger'");
+    expect(status).toBe(200);
+    expect(body.parts).toContainEqual({
+      name: 'gateway',
+      ok: false,
+      needed: false,
+      sentence:
+        'The last heartbeat of ingest was 5 s ago. Gateway 1 is disk_failing: The journal cannot be written: ENOSPC.',
+    });
+    expect(body.parts).toContainEqual({
+      name: 'books',
+      ok: false,
+      needed: false,
+      sentence: 'The books do not balance: 2 have no end.',
+    });
+  });
+
   test('a database that is newer than the code is not ready', async () => {
     await stage.database.execute(
       "insert into schema_migration (number, name, checksum, engine) values (999999, 'future', '', 'postgres')",

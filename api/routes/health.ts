@@ -43,7 +43,7 @@ export function addHealth(app: App, api: Api): void {
 }
 
 function partsOf(row: ReadinessRow, codeVersion: number): Readiness['parts'] {
-  const { migration, gateways, heartbeat_age, feed_age } = row;
+  const { migration, gateways, heartbeat_age, feed_age, troubles, unbalanced } = row;
   const seconds = (age: number): string => `${Math.max(0, Math.round(age))} s ago`;
   return [
     { name: 'database', ok: true, needed: true, sentence: 'The database answers.' },
@@ -58,12 +58,16 @@ function partsOf(row: ReadinessRow, codeVersion: number): Readiness['parts'] {
     },
     {
       name: 'gateway',
-      ok: heartbeat_age !== null && heartbeat_age <= gatewaySilentSeconds,
+      ok: heartbeat_age !== null && heartbeat_age <= gatewaySilentSeconds && troubles.length === 0,
       needed: false,
       sentence:
         gateways === 0 || heartbeat_age === null
           ? 'No gateway has ever reported; start ingest.'
-          : `The last heartbeat of ingest was ${seconds(heartbeat_age)}.`,
+          : [
+              `The last heartbeat of ingest was ${seconds(heartbeat_age)}.`,
+              // The gateway's own words: disk_failing, journal_full, dropping, not_storing, journal_damaged.
+              ...troubles.map(({ gateway_id, status, message }) => `Gateway ${gateway_id} is ${status}: ${message}`),
+            ].join(' '),
     },
     {
       name: 'feed',
@@ -73,6 +77,12 @@ function partsOf(row: ReadinessRow, codeVersion: number): Readiness['parts'] {
         feed_age === null
           ? 'No batch of readings is in the feed.'
           : `The newest batch of readings was stored ${seconds(feed_age)}.`,
+    },
+    {
+      name: 'books',
+      ok: unbalanced.length === 0,
+      needed: false,
+      sentence: unbalanced.length === 0 ? 'No open alarm says that books do not balance.' : unbalanced.join(' '),
     },
   ];
 }

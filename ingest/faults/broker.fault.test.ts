@@ -62,7 +62,6 @@ describe('the broker', () => {
 
   for (const [name, cause] of [
     ['blackholed in both directions', (stage: FaultStage) => stage.brokerProxy.blackhole()],
-    ['half-open: what ingest says is lost', (stage: FaultStage) => stage.brokerProxy.halfOpen('up')],
     ['half-open: what the broker says is lost', (stage: FaultStage) => stage.brokerProxy.halfOpen('down')],
   ] as const) {
     test(`line to the broker ${name}`, async () => {

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { testEngines } from '../../core/testing/database.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
 import { openFaultStage, type FaultStage } from './testing/fault-stage.ts';
 import { hostileMessages } from './testing/hostile-messages.ts';
@@ -12,7 +11,10 @@ function residentMegabytes(stage: FaultStage): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? Number.NaN) / 1024;
 }
 
-describe.each(testEngines())('on %s', (engine) => {
+// What is wrong never reaches the tables of readings, so that one engine tells as much as two.
+describe('what is wrong', () => {
+  const engine = 'postgres';
+
   test('20,000 malformed messages with good readings in between', async () => {
     const stage = await openFaultStage(engine);
     await stage.start();
