@@ -173,6 +173,10 @@ function eventSentence({ kind, from_value, to_value }: WorkOrderEvent): string {
       return change;
     case 'occurrence':
       return `Seen again (${to_value ?? 'once more'})`;
+    case 'still_active':
+      return 'Raised again: the fault was still there long after its last order had ended';
+    case 'failure_mode':
+      return `Diagnosis became clearer: ${change}`;
     case 'priority':
       return `Priority ${from_value ?? ''} → ${to_value ?? ''}`;
     case 'condition':

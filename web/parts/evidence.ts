@@ -1,69 +1,98 @@
+import { formatUnit, formatValue } from '../format/numbers.ts';
+
 /** The trend of one signal as it was frozen when the order was raised. */
 export interface FrozenTrend {
-  signal_id: number | null;
   signal: string;
   unit: string;
   time_ms: number[];
   value: (number | null)[];
-  /** The limit that an alarm of this signal names. */
-  limit: number | null;
+  /** What the signal usually is; null while its model was learning, and in older evidence. */
+  expected: number | null;
+  limits: Limit[];
 }
 
+interface Limit {
+  /** "high", "low low" …, or "" where older evidence does not say which. */
+  name: string;
+  value: number;
+}
+
+/** A signal that was not as usual, in words. */
 export interface Symptom {
   signal: string;
-  unit: string;
-  value: number | null;
-  expected: number | null;
-  /** Away from what is usual, in spreads of the usual. */
-  deviation: number;
+  sentence: string;
+  since_ms: number | null;
+  /** Away from what is usual, in spreads of the usual, with its sign; null when nobody knew what is usual. */
+  deviation: number | null;
 }
 
 export interface Evidence {
-  /** Sentences that say why: of the alarms, or written by whoever raised it. */
+  /** Sentences that say why: the summary, or whatever whoever raised it wrote. */
   reasons: string[];
+  /** The alarms that were active then. */
+  alarms: { message: string; raised_ms: number | null }[];
   /** How well each failure mode explains it, 0…1, best first. */
   modes: [mode: string, score: number][];
   symptoms: Symptom[];
   trends: FrozenTrend[];
+  started_ms: number | null;
+  /** How sure the diagnosis was, 0…1. */
+  confidence: number | null;
   /** Everything else, as name and text. */
   facts: [name: string, text: string][];
 }
 
 type Raw = Record<string, unknown>;
 
-/** A sensor this close to its usual value is no symptom. */
+/** A sensor this close to its usual value is no symptom; older evidence lists every sensor. */
 const leastDeviation = 2;
 /** Points further apart than this many steps have a gap between them. */
 const gapSteps = 3;
+const limitNames = ['limit_low_low', 'limit_low', 'limit_high', 'limit_high_high'] as const;
 
 /**
- * Reads the evidence of a fault or work order (analytics/diagnosis). It is frozen for good when the order is raised, so
+ * Reads the evidence of a fault or work order (analytics/README.md). It is frozen for good when the order is raised, so
  * orders of another version may have it in another shape: what is not understood is still shown, never hidden.
  */
 export function readEvidence(raw: Raw): Evidence {
-  const { reasons, alarms, scores, symptoms, trend, ...rest } = raw;
-  const limits = new Map(objects(alarms).map((alarm) => [alarm['signal'], numberIn(alarm['limit_value'])]));
+  const { summary, reasons, alarms, scores, symptoms, trend, fault_started_at, confidence, ...rest } = raw;
+  const named = new Map(objects(alarms).map((alarm) => [alarm['signal'], numberIn(alarm['limit_value'])]));
   return {
-    reasons: [...texts(reasons), ...objects(alarms).flatMap((alarm) => texts([alarm['message']]))],
+    reasons: [...texts([summary]), ...texts(reasons)],
+    alarms: objects(alarms).flatMap((alarm) =>
+      texts([alarm['message']]).map((message) => ({ message, raised_ms: momentIn(alarm['raised_at']) })),
+    ),
     modes: isObject(scores)
       ? Object.entries(scores)
           .map(([mode, score]): [string, number] => [mode, Math.min(1, Math.max(0, numberIn(score) ?? 0))])
           .sort((a, b) => b[1] - a[1])
       : [],
     symptoms: objects(symptoms)
-      .map((one) => ({
-        signal: textIn(one['signal']) ?? '',
-        unit: textIn(one['unit']) ?? '',
-        value: numberIn(one['value']),
-        expected: numberIn(one['expected_value']),
-        deviation: numberIn(one['deviation']) ?? 0,
-      }))
-      .filter((one) => Math.abs(one.deviation) >= leastDeviation)
-      .sort((a, b) => Math.abs(b.deviation) - Math.abs(a.deviation)),
-    trends: joinTrends(objects(trend).flatMap((one) => readTrend(one, limits) ?? [])),
+      .map((one) => readSymptom(one))
+      .filter((one) => Math.abs(one.deviation ?? leastDeviation) >= leastDeviation)
+      .sort((a, b) => Math.abs(b.deviation ?? 0) - Math.abs(a.deviation ?? 0)),
+    trends: joinTrends(objects(trend).flatMap((one) => readTrend(one, named) ?? [])),
+    started_ms: momentIn(fault_started_at),
+    confidence: numberIn(confidence),
     facts: Object.entries(rest)
       .filter(([, value]) => value !== null && value !== '')
       .map(([name, value]) => [name, textOf(value)]),
+  };
+}
+
+/** Older evidence has no sentence; its numbers make one. */
+function readSymptom(one: Raw): Symptom {
+  const signal = textIn(one['signal']) ?? '';
+  const unit = formatUnit(textIn(one['unit']) ?? '');
+  const expected = numberIn(one['expected_value']);
+  const usual = expected === null ? '' : `, usually ${formatValue(expected)} ${unit}`;
+  return {
+    signal,
+    sentence:
+      textIn(one['sentence']) ??
+      `${signal.charAt(0).toUpperCase()}${signal.slice(1)} was ${formatValue(numberIn(one['value']))} ${unit}${usual}.`,
+    since_ms: momentIn(one['since']),
+    deviation: expected === null && 'sentence' in one ? null : numberIn(one['deviation']),
   };
 }
 
@@ -86,7 +115,7 @@ function joinTrends(trends: ReadTrend[]): FrozenTrend[] {
 
 type ReadTrend = FrozenTrend & { step_ms: number };
 
-function readTrend(trend: Raw, limits: Map<unknown, number | null>): ReadTrend | null {
+function readTrend(trend: Raw, named: Map<unknown, number | null>): ReadTrend | null {
   const { times, values } = trend;
   if (!Array.isArray(times) || !Array.isArray(values) || times.length !== values.length || times.length < 2)
     return null;
@@ -107,14 +136,23 @@ function readTrend(trend: Raw, limits: Map<unknown, number | null>): ReadTrend |
     value.push(numberIn(values[at]));
   }
   return {
-    signal_id: numberIn(trend['signal_id']),
     signal,
     unit: textIn(trend['unit']) ?? '',
     time_ms,
     value,
-    limit: limits.get(signal) ?? null,
+    expected: numberIn(trend['expected']),
+    limits: readLimits(trend, named.get(signal) ?? null),
     step_ms,
   };
+}
+
+/** The signal's limits; in older evidence only the one that an alarm names. */
+function readLimits(trend: Raw, named: number | null): Limit[] {
+  const limits = limitNames.flatMap((key) => {
+    const value = numberIn(trend[key]);
+    return value === null ? [] : { name: key.slice('limit_'.length).replace('_', ' '), value };
+  });
+  return limits.length > 0 || named === null ? limits : [{ name: '', value: named }];
 }
 
 function isObject(raw: unknown): raw is Raw {
@@ -133,6 +171,10 @@ function textIn(raw: unknown): string | null {
   return typeof raw === 'string' && raw !== '' ? raw : null;
 }
 
+function momentIn(raw: unknown): number | null {
+  return numberIn(Date.parse(textIn(raw) ?? ''));
+}
+
 function numberIn(raw: unknown): number | null {
   return typeof raw === 'number' && Number.isFinite(raw) ? raw : null;
 }
@@ -146,16 +188,23 @@ function textOf(value: unknown): string {
     .join(', ');
 }
 
-/** The path of a frozen trend in a box of `width` × `height`; null values break the line. */
-export function trendPath(
-  trend: FrozenTrend,
-  width: number,
-  height: number,
-): { path: string; low: number; high: number; limitY: number | null } {
-  const known = trend.value.filter((value) => value !== null);
+/** A frozen trend in a box of `width` × `height`; null values break the line. */
+export interface TrendDrawing {
+  path: string;
+  low: number;
+  high: number;
+  expectedY: number | null;
+  /** Those limits that are near enough to be drawn without making the trend flat; passed ones always are. */
+  limits: (Limit & { y: number })[];
+}
+
+export function drawTrend(trend: FrozenTrend, width: number, height: number): TrendDrawing {
+  const known = [...trend.value, trend.expected].filter((value) => value !== null);
   const [least, most] = known.length === 0 ? [0, 1] : [Math.min(...known), Math.max(...known)];
-  const [low, high] =
-    trend.limit === null ? [least, most] : [Math.min(least, trend.limit), Math.max(most, trend.limit)];
+  const reach = most - least;
+  const near = trend.limits.filter(({ value }) => value >= least - reach && value <= most + reach);
+  const low = Math.min(least, ...near.map(({ value }) => value));
+  const high = Math.max(most, ...near.map(({ value }) => value));
   const margin = (high - low || 1) * 0.08;
   const y = (value: number): number => height - ((value - low + margin) / (high - low + 2 * margin)) * height;
   const [from = 0, to = 1] = [trend.time_ms[0], trend.time_ms.at(-1)];
@@ -170,5 +219,12 @@ export function trendPath(
     path += `${pen ? 'L' : 'M'}${x.toFixed(1)} ${y(value).toFixed(1)}`;
     pen = true;
   }
-  return { path, low: least, high: most, limitY: trend.limit === null ? null : y(trend.limit) };
+  const measured = trend.value.filter((value) => value !== null);
+  return {
+    path,
+    low: measured.length === 0 ? 0 : Math.min(...measured),
+    high: measured.length === 0 ? 0 : Math.max(...measured),
+    expectedY: trend.expected === null ? null : y(trend.expected),
+    limits: near.map((limit) => ({ ...limit, y: y(limit.value) })),
+  };
 }

@@ -1,9 +1,12 @@
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { TransitionBody, WorkOrderDetail, WorkOrderState } from '../../api/schemas/work-order.ts';
-import { post, sentenceFor } from '../fetch.ts';
+import type { Employee } from '../../api/schemas/employee.ts';
+import { getAll, post, sentenceFor } from '../fetch.ts';
 import { openOrders } from '../live/store.ts';
 import { me } from '../session.ts';
+import { Failed } from './notice.tsx';
+import { useResource } from './resource.ts';
 import { sentenceCase } from './words.tsx';
 import { formText } from './form-text.ts';
 
@@ -62,10 +65,6 @@ export function TransitionForm({ order, to, done }: { order: WorkOrderDetail; to
   const others = [...(openOrders.value?.values() ?? [])].filter(
     (other) => other.machine_id === order.machine_id && other.work_order_id !== order.work_order_id,
   );
-  const people = new Map([[me.value?.employee_id ?? 0, `${me.value?.name ?? ''} (me)`]]);
-  for (const other of openOrders.value?.values() ?? [])
-    if (other.assigned_to !== null && !people.has(other.assigned_to))
-      people.set(other.assigned_to, other.assigned_name ?? '');
 
   // A move that needs nothing is made by the first press.
   useEffect(() => {
@@ -106,16 +105,7 @@ export function TransitionForm({ order, to, done }: { order: WorkOrderDetail; to
       )}
       {to === 'scheduled' && (
         <>
-          <label>
-            Who
-            <select name="assigned_to" required>
-              {[...people].map(([id, name]) => (
-                <option key={id} value={id}>
-                  {name}
-                </option>
-              ))}
-            </select>
-          </label>
+          <Who order={order} />
           <label>
             When ({Intl.DateTimeFormat().resolvedOptions().timeZone.replace('_', ' ')})
             <input type="datetime-local" name="scheduled_at" required />
@@ -155,5 +145,40 @@ export function TransitionForm({ order, to, done }: { order: WorkOrderDetail; to
         </button>
       </div>
     </form>
+  );
+}
+
+/** Everybody to whom work can be given, those of the order's site first. */
+function Who({ order }: { order: WorkOrderDetail }) {
+  const people = useResource<Employee[]>('employees', (abort) => getAll('/employees', 5000, abort));
+  if (people.value === null)
+    return people.error === null ? (
+      <p class="muted">Employees are being loaded</p>
+    ) : (
+      <Failed what="The employees" error={people.error} retry={people.reload} />
+    );
+  const isHere = ({ site_id }: Employee): boolean => site_id === order.site_id;
+  const groups: [label: string, members: Employee[]][] = [
+    [order.site_title, people.value.filter((one) => isHere(one))],
+    ['Others', people.value.filter((one) => !isHere(one))],
+  ];
+  return (
+    <label>
+      Who
+      <select name="assigned_to" required>
+        {groups.map(([label, members]) =>
+          members.length === 0 ? null : (
+            <optgroup key={label} label={label}>
+              {members.map(({ employee_id, name, role }) => (
+                <option key={employee_id} value={employee_id} selected={employee_id === order.assigned_to}>
+                  {name}, {role}
+                  {employee_id === me.value?.employee_id && ' (me)'}
+                </option>
+              ))}
+            </optgroup>
+          ),
+        )}
+      </select>
+    </label>
   );
 }

@@ -1,8 +1,8 @@
 import type { WorkOrderDetail } from '../../api/schemas/work-order.ts';
 import { formatPercent, formatUnit, formatValue } from '../format/numbers.ts';
-import { formatMoment, formatZone } from '../format/times.ts';
+import { formatMoment, formatRecent, formatZone } from '../format/times.ts';
 import { zoneOf } from '../plant.ts';
-import { type Evidence, type FrozenTrend, readEvidence, type Symptom, trendPath } from './evidence.ts';
+import { drawTrend, type Evidence, type FrozenTrend, readEvidence, type Symptom } from './evidence.ts';
 import { sentenceCase } from './words.tsx';
 
 /** So many trends are open at once; the others are one press away. */
@@ -20,14 +20,25 @@ export function Why({ order }: { order: WorkOrderDetail }) {
     <section class="panel why">
       <h2>Why it was raised</h2>
       {order.description !== '' && <p>{order.description}</p>}
-      {evidence.reasons.length > 0 && (
-        <ul class="reasons">
-          {evidence.reasons.map((reason) => (
-            <li key={reason}>{reason}</li>
-          ))}
-        </ul>
+      {evidence.reasons.map((reason) => (
+        <p key={reason} class="summary">
+          {reason}
+        </p>
+      ))}
+      {evidence.symptoms.length > 0 && <Symptoms rows={evidence.symptoms} zone={zone} around={created} />}
+      {evidence.alarms.length > 0 && (
+        <section>
+          <h3>Alarms then</h3>
+          <ul class="reasons">
+            {evidence.alarms.map(({ message, raised_ms }) => (
+              <li key={message}>
+                {message}{' '}
+                {raised_ms !== null && <span class="muted small">{formatRecent(raised_ms, zone, created)}</span>}
+              </li>
+            ))}
+          </ul>
+        </section>
       )}
-      {evidence.symptoms.length > 0 && <Symptoms rows={evidence.symptoms} />}
       {first.map((trend) => (
         <Frozen key={trend.signal} trend={trend} zone={zone} />
       ))}
@@ -40,9 +51,7 @@ export function Why({ order }: { order: WorkOrderDetail }) {
         </details>
       )}
       {evidence.modes.length > 0 && <Modes modes={evidence.modes} />}
-      {evidence.facts.length > 0 && (
-        <p class="muted small">{evidence.facts.map(([name, text]) => `${sentenceCase(name)}: ${text}`).join(' · ')}</p>
-      )}
+      <p class="muted small">{factsOf(evidence, zone).join(' · ')}</p>
       {order.origin === 'person' && evidence.trends.length === 0 && (
         <p class="muted">Reported by a person; no trend was frozen.</p>
       )}
@@ -58,34 +67,41 @@ export function Why({ order }: { order: WorkOrderDetail }) {
   );
 }
 
-function Symptoms({ rows }: { rows: Symptom[] }) {
+function factsOf({ started_ms, confidence, facts }: Evidence, zone: string): string[] {
+  return [
+    ...(started_ms === null ? [] : [`Began ${formatMoment(started_ms, zone)} ${formatZone(started_ms, zone)}`]),
+    ...(confidence === null ? [] : [`${formatPercent(confidence, 0)} sure`]),
+    ...facts.map(([name, text]) => `${sentenceCase(name)}: ${text}`),
+  ];
+}
+
+function Symptoms({ rows, zone, around }: { rows: Symptom[]; zone: string; around: number }) {
   return (
-    <table class="figures">
+    <table class="symptoms">
       <thead>
         <tr>
-          <th>Sensor</th>
-          <th>Was</th>
-          <th>Usual then</th>
-          <th title="How far from usual, in spreads of the usual">Away</th>
+          <th>What was seen</th>
+          <th class="num">Since</th>
+          <th class="num" title="How far from usual, in spreads of the usual">
+            Away
+          </th>
         </tr>
       </thead>
       <tbody>
         {rows.map((row) => (
           <tr key={row.signal}>
-            <td>{sentenceCase(row.signal)}</td>
-            <td>
-              {formatValue(row.value)} {formatUnit(row.unit)}
-            </td>
-            <td class="muted">{formatValue(row.expected)}</td>
-            <td>
-              {row.deviation > 0 ? '+' : '−'}
-              {Math.abs(row.deviation).toFixed(1)} σ
-            </td>
+            <td>{row.sentence}</td>
+            <td class="num">{row.since_ms === null ? '—' : formatRecent(row.since_ms, zone, around)}</td>
+            <td class="num">{row.deviation === null ? 'learning' : formatDeviation(row.deviation)}</td>
           </tr>
         ))}
       </tbody>
     </table>
   );
+}
+
+function formatDeviation(deviation: number): string {
+  return `${deviation > 0 ? '+' : '−'}${Math.abs(deviation).toFixed(1)}\u00a0σ`;
 }
 
 /** How well each failure mode explains what was seen. */
@@ -107,28 +123,45 @@ function Modes({ modes }: { modes: Evidence['modes'] }) {
 
 /** A trend as it was when the order was raised: kept with the order, also when the raw readings are long gone. */
 function Frozen({ trend, zone }: { trend: FrozenTrend; zone: string }) {
-  const { path, low, high, limitY } = trendPath(trend, 600, 160);
+  const { path, low, high, expectedY, limits } = drawTrend(trend, 600, 160);
   const [from = 0, to = 0] = [trend.time_ms[0], trend.time_ms.at(-1)];
   const unit = formatUnit(trend.unit);
-  const range = `${formatValue(low)} … ${formatValue(high)} ${unit}`;
+  const said = [
+    `${formatValue(low)} … ${formatValue(high)} ${unit}`,
+    ...(trend.expected === null ? [] : [`usual ${formatValue(trend.expected)}`]),
+    ...trend.limits.map(({ name, value }) => `${name} limit ${formatValue(value)}`.trim()),
+  ].join(', ');
   return (
     <figure class="evidence-plot">
       <figcaption class="evidence-labels">
         <b>{sentenceCase(trend.signal)}</b>
-        <span>
-          {range}
-          {trend.limit !== null && `, limit ${formatValue(trend.limit)} ${unit}`}
-        </span>
+        <span>{said}</span>
       </figcaption>
-      <svg
-        viewBox="0 0 600 160"
-        preserveAspectRatio="none"
-        role="img"
-        aria-label={`${trend.signal} before the order was raised: ${range}`}
-      >
-        {limitY !== null && <line class="evidence-limit" x1="0" x2="600" y1={limitY} y2={limitY} />}
-        <path class="evidence-line" d={path} />
-      </svg>
+      <div class="evidence-frame">
+        <svg
+          viewBox="0 0 600 160"
+          preserveAspectRatio="none"
+          role="img"
+          aria-label={`${trend.signal} before the order was raised: ${said}`}
+        >
+          {limits.map(({ name, y }) => (
+            <line
+              key={name}
+              class={`evidence-limit evidence-${name.replace(' ', '-')}`}
+              x1="0"
+              x2="600"
+              y1={y}
+              y2={y}
+            />
+          ))}
+          {expectedY !== null && <line class="evidence-usual" x1="0" x2="600" y1={expectedY} y2={expectedY} />}
+          <path class="evidence-line" d={path} />
+        </svg>
+        {limits.map(({ name, y }) => (
+          <Label key={name} text={name === '' ? 'limit' : name} y={y} />
+        ))}
+        {expectedY !== null && <Label text="usual" y={expectedY} />}
+      </div>
       <div class="evidence-labels">
         <span>{formatMoment(from, zone)}</span>
         <span>
@@ -136,5 +169,14 @@ function Frozen({ trend, zone }: { trend: FrozenTrend; zone: string }) {
         </span>
       </div>
     </figure>
+  );
+}
+
+/** The name of a line of the plot, at its left end; HTML, since text in the stretched SVG would be stretched too. */
+function Label({ text, y }: { text: string; y: number }) {
+  return (
+    <span class="evidence-name" style={`top:${((y / 160) * 100).toFixed(1)}%`} aria-hidden="true">
+      {text}
+    </span>
   );
 }
