@@ -16,6 +16,7 @@ import { followPlant } from './resolve/follow-plant.ts';
 import { followReplays } from './resolve/follow-replays.ts';
 import { createSignalRegistry } from './resolve/signal-registry.ts';
 import { registerGateway } from './store/gateway.ts';
+import { startHousekeeping } from './store/housekeeping.ts';
 import { startStore } from './store/store.ts';
 
 /** Joins the steps: receive → decode → resolve → journal → acknowledge → store. Closing happens from the last line up. */
@@ -82,6 +83,9 @@ async function main(): Promise<void> {
   const replays = followReplays({ database: watching, organizationId, log, replay });
   shutdown.add('replay follower', () => replays.close());
 
+  // Without a limit on its queries: the first deletion after a long absence of analytics takes minutes.
+  const housekeeping = startHousekeeping({ database, gatewayId, log });
+  shutdown.add('housekeeping', () => housekeeping.close());
   const receivers = startReceivers({ settings, log, clock: now, intake, registry });
   const heartbeat = startHeartbeat({
     database: watching,
