@@ -237,7 +237,9 @@ function ReliabilityPanel({ rows }: { rows: Reliability[] }) {
         </table>
       )}
       {rows.some((row) => row.failures < 2) && (
-        <p class="muted small">With fewer than two failures MTBF is a bound: with 90 % confidence it is longer.</p>
+        <p class="muted small">
+          With fewer than two failures MTBF is a bound: it is longer with {formatPercent(0.9, 0)} confidence.
+        </p>
       )}
     </section>
   );

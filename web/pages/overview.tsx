@@ -192,10 +192,18 @@ function Counts({ read, withIdeal }: { read: () => OeeFigures | null; withIdeal:
   const good = useComputed(() => formatCount(read()?.good_count));
   const ideal = useComputed(() => {
     const figures = read();
-    return figures === null || !withIdeal ? '' : `/ ${formatCount(idealCount(figures))}`;
+    if (figures === null) return '';
+    return withIdeal ? `/ ${formatCount(idealCount(figures))}` : 'good';
   });
   return (
-    <span class="counts" title="Good pieces of this shift / what the planned time so far allows at the ideal cycle">
+    <span
+      class="counts"
+      title={
+        withIdeal
+          ? 'Good pieces of this shift / what the planned time so far allows at the ideal cycle'
+          : 'Good pieces of this shift; lines with different products have no ideal count in common'
+      }
+    >
       <span>{good}</span>
       <span class="counts-ideal">{ideal}</span>
     </span>

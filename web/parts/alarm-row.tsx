@@ -42,7 +42,8 @@ export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?
         {withPlace && <Place row={alarm} />}
         <span class="alarm-message">{alarm.message}</span>
         <span class="muted small">
-          <Moment at={alarm.raised_at} site={alarm.site_id} /> · {alarm.active ? 'for' : 'lasted'} {lasted}
+          {kindWords[alarm.kind]} · <Moment at={alarm.raised_at} site={alarm.site_id} /> ·{' '}
+          {alarm.active ? 'for' : 'lasted'} {lasted}
           {alarm.value !== null && ` · ${formatValue(alarm.value)} ${unit}`}
           {alarm.limit_value !== null && ` (limit ${formatValue(alarm.limit_value)})`}
           {alarm.peak_value !== null &&
@@ -80,6 +81,19 @@ export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?
     </li>
   );
 }
+
+/** What made the alarm; the last three are about the data, not about the machine. */
+const kindWords: Record<Alarm['kind'], string> = {
+  limit_low_low: 'Lowest limit',
+  limit_low: 'Low limit',
+  limit_high: 'High limit',
+  limit_high_high: 'Highest limit',
+  anomaly: 'Unusual behaviour',
+  fault_code: 'Fault code of the controller',
+  stale: 'Machine is silent',
+  ledger: 'Readings were lost',
+  rollup: 'Sums were repaired',
+};
 
 const stateWords: Record<Alarm['state'], string> = {
   unacknowledged: '● Active, not seen',

@@ -8,6 +8,16 @@ import { stateLooks } from './machine-state.ts';
 import { openByMachine } from './open-work.ts';
 
 /**
+ * What fits into a tile: the last word says what it is ("Coolant pump 12" is a "pump 12"), the number which. The words
+ * before it are in the title and on the line's page, where the tiles are wide (`whole`).
+ */
+export function shortTitle(title: string, whole: boolean): { stem: string; number: string } {
+  const [, stem = title, number = ''] = /^(.*\S)\s+(\S*\d\S*)$/.exec(title) ?? [];
+  const word = whole ? stem : (stem.split(/\s+/).at(-1) ?? stem);
+  return { stem: word.charAt(0).toUpperCase() + word.slice(1), number };
+}
+
+/**
  * One machine on the overview: what it does, for how long, and whether somebody has to come. Each piece of text hangs on
  * its own signal, so a tick of 236 tiles changes text nodes and draws no component again.
  */
@@ -37,7 +47,7 @@ export function Tile({ machine, focusable = false }: { machine: Machine; focusab
     const more = open === undefined ? '' : `, ${open.alarms} open alarms, ${open.orders} open work orders`;
     return `${machine.machine_title}: ${look.value?.label ?? 'never heard'}${more}`;
   });
-  const [, stem = '', number = ''] = /^(.*?)( ?\d*)$/.exec(machine.machine_title) ?? [];
+  const { stem, number } = shortTitle(machine.machine_title, focusable);
   return (
     <a
       class={tone}
@@ -46,10 +56,10 @@ export function Tile({ machine, focusable = false }: { machine: Machine; focusab
       title={label}
       tabIndex={focusable ? 0 : -1}
     >
+      <Icon path={icon} />
       <span class="tile-name">
-        <Icon path={icon} />
         <span class="tile-title">{stem}</span>
-        <span>{number}</span>
+        {number !== '' && <span>{number}</span>}
         <span class={mark} aria-hidden="true">
           <Icon path={markIcon} />
         </span>

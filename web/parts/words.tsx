@@ -12,7 +12,8 @@ export function sentenceCase(code: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-const priorityWords = ['', 'act now', 'today', 'this week', 'advisory'];
+/** What a priority asks of people, by its number. */
+export const priorityWords = ['', 'act now', 'today', 'this week', 'advisory'];
 
 /** P1 … P4: number, shape and colour. */
 export function Priority({ value }: { value: number }) {
