@@ -62,6 +62,7 @@ describe('the disk', () => {
     cause(stage, { syncDelayMs: 300 });
     await publishing;
     await stage.expectNothingLostAndNothingTwice('slow disk (300 ms a sync) and a kill -9', 2);
+    expect(stage.ingest.process.exitCode).toBeNull();
   });
 });
 

@@ -87,6 +87,7 @@ test(`the database is away for ${databaseAwayMs / 60_000} minutes under load`, a
   while (monotonic() - awayAt < databaseAwayMs) await stage.publisher.publish(200);
   await stage.connectionsMayOpen(true);
   await stage.expectNothingLostAndNothingTwice(`database away for ${databaseAwayMs / 60_000} min`, 1, 300_000);
+  expect(stage.ingest.process.exitCode).toBeNull();
 });
 
 test(`${malformed} malformed messages, ${addresses} unknown addresses, ${minutes} minutes of memory`, async () => {
