@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
-import { createLoadMeter, familyUsage, parentOf, processUsage } from './process-usage.ts';
+import { createLoadMeter, familyUsage, parentOf, processMemory, processUsage } from './process-usage.ts';
 
 test('this process has used CPU and memory, and has a parent', () => {
   expect(processUsage(process.pid).cpu_seconds).toBeGreaterThan(0);
   expect(processUsage(process.pid).rss_bytes).toBeGreaterThan(10e6);
+  expect(processMemory(process.pid)).toBeGreaterThan(5e6);
+  expect(processMemory(process.pid)).toBeLessThanOrEqual(processUsage(process.pid).rss_bytes * 1.1);
   expect(parentOf(process.pid)).toBe(process.ppid);
 });
 

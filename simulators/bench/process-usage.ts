@@ -6,6 +6,19 @@ export interface Usage {
   rss_bytes: number;
 }
 
+/**
+ * Memory of a process with its share of what it shares with others (PSS): summed over processes it is what they take
+ * together, where RSS counts Node's own 50 MB of code once for each. RSS where the kernel does not say it.
+ */
+export function processMemory(pid: number): number {
+  try {
+    const pss = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1];
+    return pss === undefined ? processUsage(pid).rss_bytes : Number(pss) * 1024;
+  } catch {
+    return processUsage(pid).rss_bytes;
+  }
+}
+
 // The unit of /proc/<pid>/stat; Linux answers 100 on every architecture that Node runs on.
 const ticksPerSecond = 100;
 const pageBytes = 4096;
