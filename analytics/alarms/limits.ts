@@ -126,6 +126,13 @@ export function observeLimits(
   }
 }
 
+/** An alarm that is active in the database fires here too, so that it can return; for a memory that was lost. */
+export function resumeLimit(limits: Limits, slot: number, kind: LimitKind, peak: number): void {
+  const cell = slot * 4 + limitKinds.indexOf(kind);
+  limits.memory.phase[cell] = Phase.firing;
+  limits.memory.peak[cell] = peak;
+}
+
 /** Ends alarms whose limit was taken away while they fired; called after the plant was read anew. */
 export function dropLostLimits(
   limits: Limits,

@@ -7,16 +7,20 @@ export interface FusionMemory {
   phase: 'quiet' | 'pending' | 'alarming' | 'returning';
   since_us: number;
   peak_score: number;
+  /** Source time of the last alarm; absent before the first. */
+  raised_us?: number;
 }
 
 /** Agreeing sensors, and how long they must agree. */
 const agreeingSensors = 2;
-const agreeUs = 30e6;
-/** A lone sensor must be 24 spreads off (score 0.9), for twice as long. */
+const agreeUs = 180e6;
+/** A lone sensor must be 24 spreads off (score 0.9), for longer. */
 const loneScore = 0.9;
-const loneUs = 60e6;
+const loneUs = 600e6;
 /** No sensor may be anomalous for this long before the alarm returns. */
-const returnUs = 60e6;
+const returnUs = 300e6;
+/** The alarm only advises, so a machine raises it at most once in this time; what still goes on then is said then. */
+const quietUs = 3600e6;
 
 export interface FusionChange {
   raised: boolean;
@@ -52,7 +56,9 @@ export function observeMachine(
       }
       memory.peak_score = Math.max(memory.peak_score, highestScore);
       if (timeUs - memory.since_us < (agree ? agreeUs : loneUs)) return null;
+      if (timeUs - (memory.raised_us ?? Number.NEGATIVE_INFINITY) < quietUs) return null;
       memory.phase = 'alarming';
+      memory.raised_us = timeUs;
       return { raised: true, at_us: memory.since_us, peak_score: memory.peak_score };
     }
     case 'alarming':

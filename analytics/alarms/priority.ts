@@ -20,6 +20,8 @@ export function priorityOf(severity: number, criticality: 'A' | 'B' | 'C'): numb
   return Math.min(4, Math.max(1, severity + step));
 }
 
+/** An anomaly is advice on every machine: what makes it work is a diagnosis, and that has a severity of its own. */
 export function alarmPriority(kind: AlarmChange['kind'], criticality: 'A' | 'B' | 'C'): number {
+  if (kind === 'anomaly') return 4;
   return priorityOf(severityOf[kind], criticality);
 }

@@ -69,7 +69,7 @@ function createSensor() {
 describe('the sensor score', () => {
   it('is unknown while it learns, and low afterwards', () => {
     const sensor = createSensor();
-    sensor.run(299, 20);
+    sensor.run(1799, 20);
     expect(sensor.score()).toBeNaN();
     sensor.run(2, 20);
     expect(sensor.score()).toBeLessThan(0.3);
@@ -83,7 +83,7 @@ describe('the sensor score', () => {
 
   it('opens on a step and closes when it is over', () => {
     const sensor = createSensor();
-    sensor.run(1000, 20);
+    sensor.run(2400, 20);
     sensor.run(300, 26);
     expect(sensor.said).toHaveLength(1);
     expect(sensor.said[0]).toMatchObject({ opened: true });
@@ -97,8 +97,15 @@ describe('the sensor score', () => {
   it('finds a drift over hours, downwards too', () => {
     for (const slope of [0.0015, -0.0015]) {
       const sensor = createSensor();
-      sensor.run(3600, 20);
+      sensor.run(3 * 3600, 20);
       sensor.run(3 * 3600, 20, { slope });
+      console.log(
+        sensor.detector.memory.spread[0],
+        sensor.detector.memory.baseline[0],
+        sensor.detector.memory.deviation[0],
+        sensor.detector.memory.floor[0],
+        sensor.detector.memory.learnt[0],
+      );
       expect(sensor.said[0]).toMatchObject({ opened: true });
       expect(Math.sign(sensor.detector.memory.deviation[0] ?? 0)).toBe(Math.sign(slope));
     }
@@ -115,16 +122,17 @@ describe('the sensor score', () => {
 
   it('ignores a single wild value', () => {
     const sensor = createSensor();
-    sensor.run(1000, 20);
-    sensor.run(1, 60);
+    sensor.run(2400, 20);
+    // A pressure in kPa instead of bar.
+    sensor.run(1, 20_000);
     sensor.run(200, 20);
     expect(sensor.said).toEqual([]);
   });
 
   it('learns each product and knows it when it comes back', () => {
     const sensor = createSensor();
-    sensor.run(1000, 20, { product: 1 });
-    sensor.run(1000, 30, { product: 2 });
+    sensor.run(2400, 20, { product: 1 });
+    sensor.run(2400, 30, { product: 2 });
     sensor.run(200, 20, { product: 1 });
     sensor.run(200, 30, { product: 2 });
     expect(sensor.said).toEqual([]);
@@ -135,8 +143,8 @@ describe('the sensor score', () => {
 
   it('does not call the last digit of a still sensor an anomaly', () => {
     const sensor = createSensor();
-    sensor.run(1000, 20, { noise: 0 });
-    sensor.run(1000, 20.05, { noise: 0 });
+    sensor.run(2400, 20, { noise: 0 });
+    sensor.run(2400, 20.05, { noise: 0 });
     expect(sensor.said).toEqual([]);
   });
 

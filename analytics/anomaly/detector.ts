@@ -10,13 +10,15 @@ import { changeProduct, learn, learnTarget, matureSamples } from './learn-baseli
  * Limits: a fault that is there from the first samples of a product is learnt as normal; a very slow drift (below one
  * spread in two hours) is followed by the baseline.
  */
-export const detectorName = 'ewma-baseline/1';
+export const detectorName = 'ewma-baseline/2';
 
 /** Share of a new sample in the fast average. */
 const smoothing = 0.05;
 /** During an anomaly the baseline follows this much slower. */
 const anomalousRate = 0.1;
-const spreadRate = 1e-4;
+const spreadRate = 5e-5;
+/** One sample counts as at most this many spreads off: a single value in a wrong unit is no anomaly, ten of them are. */
+const mostStep = 40;
 /** An anomaly opens at this many spreads for `openUs`, and closes below `closeDeviation` for `closeUs`. */
 const openDeviation = 8;
 const closeDeviation = 4;
@@ -61,9 +63,11 @@ export function observeSample(
     learn(detector, slot, value, learnt, target);
     return;
   }
-  const average = (m.average[slot] ?? 0) + smoothing * (value - (m.average[slot] ?? 0));
   const baseline = m.baseline[slot] ?? 0;
   const spread = m.spread[slot] ?? 1;
+  const last = m.average[slot] ?? 0;
+  const most = mostStep * spread;
+  const average = last + smoothing * Math.max(-most, Math.min(most, value - last));
   const deviation = (average - baseline) / spread;
   m.average[slot] = average;
   m.deviation[slot] = deviation;
@@ -72,7 +76,10 @@ export function observeSample(
   m.baseline[slot] = baseline + ((quiet ? 1 : anomalousRate) / learnt) * (average - baseline);
   if (quiet && learnt < matureSamples) m.learnt[slot] = learnt + 1;
   if (quiet && size < closeDeviation) {
-    const square = spread * spread + spreadRate * ((average - baseline) ** 2 - spread * spread);
+    // A young spread is that of all that was seen, a mature one follows slowly.
+    const square =
+      spread * spread +
+      (learnt < matureSamples ? 1 / learnt : spreadRate) * ((average - baseline) ** 2 - spread * spread);
     m.spread[slot] = Math.max(Math.sqrt(square), m.floor[slot] ?? 0);
   }
   if (size < closeDeviation && m.phase[slot] === 0) return;

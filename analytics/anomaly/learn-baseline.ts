@@ -1,8 +1,11 @@
 import { type Detector, productSlots } from './detector-memory.ts';
 
-/** Samples before the first score, and before the first score under a product not seen before. */
-const learnSamples = 300;
-const learnProductSamples = 120;
+/**
+ * Samples before the first score, and before the first score under a product not seen before. Half an hour at 1 Hz: what
+ * was learnt in five minutes knew nothing of how load, grid and hall wander, and called each of them unusual later.
+ */
+const learnSamples = 1800;
+const learnProductSamples = 600;
 /** The spread is that of means of 20 samples, which vary about as much as the fast average does. */
 const blockSamples = 20;
 /**
@@ -12,13 +15,15 @@ const blockSamples = 20;
  */
 const wanderRatio = 3;
 const halvesApart = 2;
-const mostAttempts = 15;
+const mostAttempts = 3;
 /**
  * The baseline is the mean of all samples until it has seen this many (2 h at 1 Hz), and follows the fast average with
  * that time constant from then on. During an anomaly it follows ten times slower: nearly frozen, so that a fault is not
  * learnt, and yet a machine that is different for good since a repair becomes normal again after a day.
  */
 export const matureSamples = 7200;
+/** A product that comes back finds another hall and other tools: its baseline counts as this old, and follows faster. */
+const returningSamples = 1200;
 
 /** Samples that a sensor needs before its next score. */
 export function learnTarget(detector: Detector, slot: number): number {
@@ -39,8 +44,8 @@ export function learn(detector: Detector, slot: number, value: number, learnt: n
 
   const baseline = m.baseline[slot] ?? 0;
   const blocks = target / blockSamples;
-  // A sensor that hardly moves must not alarm at the last digit: 0.2 % of its range or value is never unusual.
-  const floor = Math.max(0.002 * (detector.range[slot] ?? 0), 0.002 * Math.abs(baseline), 1e-9);
+  // A sensor that hardly moves must not alarm at the last digit: a spread is at least 0.5 % of its range, 0.2 % of its value.
+  const floor = Math.max(0.005 * (detector.range[slot] ?? 0), 0.002 * Math.abs(baseline), 1e-9);
   const variance = Math.max((m.block_m2[slot] ?? 0) / (blocks - 1), floor * floor);
   const known = m.spread_known[slot] === 1;
   const wanders = known
@@ -93,7 +98,7 @@ export function changeProduct(detector: Detector, slot: number, product: number)
     if (m.products[part] !== product + 1) continue;
     m.baseline[slot] = m.product_baseline[part] ?? 0;
     m.average[slot] = m.baseline[slot] ?? 0;
-    m.learnt[slot] = matureSamples;
+    m.learnt[slot] = returningSamples;
     return;
   }
   startLearning(m, slot);

@@ -1,6 +1,7 @@
 import type { Connection, Database } from '../../core/database.ts';
 import { alarmSeverity } from '../alarms/priority.ts';
 import type { AlarmChange } from '../feed/outcome.ts';
+import { deservesWork } from './deserves-work.ts';
 import { abnormal, freezeEvidence } from './freeze-evidence.ts';
 import { type MachineAlarm, readAlarms, readSensors, type Sensor } from './read-symptoms.ts';
 import { diagnose, explains, isFailureMode } from './signatures.ts';
@@ -12,12 +13,18 @@ interface OpenFault {
   severity: number;
 }
 
+/**
+ * A diagnosed failure has ended when its alarms have stayed away for this long by the machine's own time: a growing one
+ * goes to and fro across its limits, and an electrical one had made 14 faults in five hours.
+ */
+const quietMs = 30 * 60_000;
+
 /** Alarms in these ISA-18.2 states are watched on, but nobody wants work to come of them. */
 const setAside = new Set(['shelved', 'suppressed', 'out_of_service']);
 
 /**
  * Looks at one machine: joins its active alarms to the open fault that explains them, opens a fault for those that none
- * explains, names an `unknown` one when it has become clear, and ends faults whose alarms have returned and whose
+ * explains if they are reason enough (`deserves-work.ts`), names an `unknown` one when it has become clear, and ends faults whose alarms have returned and whose
  * sensors are back to normal. Answers the ids of the faults that changed. Running it again changes nothing more.
  */
 export async function diagnoseMachine(database: Database, machineId: number): Promise<number[]> {
@@ -52,7 +59,7 @@ export async function diagnoseMachine(database: Database, machineId: number): Pr
         !setAside.has(alarm.state) &&
         !faults.some((fault) => fault.alarm_ids.includes(alarm.alarm_id)),
     );
-    if (free.length > 0) {
+    if (free.length > 0 && deservesWork(free, diagnose(sensors), sensors)) {
       const fault = await openFault(connection, machine.organization_id, machineId, free, alarms, sensors);
       changed.add(fault.fault_id);
     }
@@ -181,6 +188,8 @@ async function endFault(
   );
   if (lingering) return false;
   const endedMs = Math.max(0, ...own.map((alarm) => alarm.returned_ms ?? 0));
+  const scoredMs = Math.max(0, ...sensors.map((sensor) => sensor.scored_ms ?? 0));
+  if (isFailureMode(fault.failure_mode) && scoredMs > 0 && scoredMs - endedMs < quietMs) return false;
   const ended = await connection.execute(
     `update fault set ended_at = greatest(to_timestamp($2::float8 / 1000), started_at) where fault_id = $1 and ended_at is null`,
     [fault.fault_id, endedMs],

@@ -25,6 +25,8 @@ export interface Sensor extends Symptom {
   signal: string;
   unit: string;
   score: number | null;
+  /** Source time of the score, null before the first. */
+  scored_ms: number | null;
   value: number | null;
   expected_value: number | null;
   limit_high: number | null;
@@ -60,7 +62,7 @@ export async function readSensors(
 ): Promise<Sensor[]> {
   const rows = await connection.query<Omit<Sensor, 'deviation'> & { deviation: number | null }>(
     `select s.signal_id, s.name as signal, s.quantity, s.unit, s.limit_high, s.limit_high_high, s.limit_low, s.limit_low_low, a.score, a.value, a.expected_value, a.deviation,
-            (extract(epoch from o.started_at) * 1000)::float8 as since_ms
+            (extract(epoch from o.started_at) * 1000)::float8 as since_ms, (extract(epoch from a.time) * 1000)::float8 as scored_ms
        from signal s
        left join anomaly_score a using (signal_id)
        left join anomaly o on o.signal_id = s.signal_id and o.ended_at is null

@@ -69,7 +69,7 @@ const clearLeadMs = 10_000;
 const leastScore = 0.3;
 const leastMargin = 0.12;
 
-const leadingQuantity: Record<FailureMode, string> = {
+export const leadingQuantity: Record<FailureMode, string> = {
   bearing: 'vibration',
   overheating: 'temperature',
   tool_wear: 'torque',

@@ -7,6 +7,7 @@ import { writeScores } from '../anomaly/write-scores.ts';
 import { loadPlant } from '../plant.ts';
 import { lockPosition, readMemory, readPosition, writePosition } from './checkpoint.ts';
 import { type Live, passTime, restoreLive, snapshotLive } from './live.ts';
+import { openLive } from './lost-memory.ts';
 import { resyncAfterGap } from './missed-feed.ts';
 import { createOutcome, isUrgent } from './outcome.ts';
 import { knowsAll, processBatch } from './process-batch.ts';
@@ -83,7 +84,7 @@ export function createFollower(options: FollowerOptions): Follower {
       loadedAt = monotonic();
       plantIsOld = false;
       const position = await readPosition(connection);
-      return { live: restoreLive(plant, await readMemory(connection)), position };
+      return { live: await openLive(connection, plant, await readMemory(connection), log), position };
     });
     const { cursor, stored_at_ms } = live.position;
     const opened: Session = {

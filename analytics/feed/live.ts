@@ -4,7 +4,7 @@ import { createDetector, type Detector } from '../anomaly/detector-memory.ts';
 import type { Plant } from '../plant.ts';
 import { createStateMemory, fallSilent, type StateMemory } from '../states/machine-states.ts';
 import { createOutcome, type Outcome, noteInterval } from './outcome.ts';
-import { type Columns, packColumns, restoreColumns, unpackColumns } from './pack-columns.ts';
+import { type Columns, packColumns, restoreColumns, UnreadableMemoryError, unpackColumns } from './pack-columns.ts';
 
 /** What is remembered of one machine; stored as JSON. */
 export interface MachineMemory {
@@ -83,7 +83,7 @@ export function restoreLive(plant: Plant, parts: ReadonlyMap<string, Buffer>): L
   const live = createLive(plant);
   const machines = parts.get('machines');
   if (machines !== undefined) {
-    for (const memory of JSON.parse(machines.toString()) as MachineMemory[]) {
+    for (const memory of parseMachines(machines)) {
       const index = plant.machine_of.get(memory.machine_id);
       if (index !== undefined)
         live.machines[index] = { ...memory, states: { ...createStateMemory(), ...memory.states } };
@@ -110,6 +110,14 @@ export function restoreLive(plant: Plant, parts: ReadonlyMap<string, Buffer>): L
     },
   );
   return live;
+}
+
+function parseMachines(bytes: Buffer): MachineMemory[] {
+  try {
+    return JSON.parse(bytes.toString()) as MachineMemory[];
+  } catch (cause) {
+    throw new UnreadableMemoryError('Remembered machines cannot be read.', { cause });
+  }
 }
 
 /** `signal_id` names the rows; it is written, and never read back into place. */

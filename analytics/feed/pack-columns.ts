@@ -12,9 +12,17 @@ function kindOf(column: Columns[string]): Kind {
   return column instanceof Int32Array ? 'i32' : 'u8';
 }
 
+/** First byte of the packed form, so that another one is told from this. */
+const version = 1;
+
+/** Memory that this version cannot read: written by another, or damaged. */
+export class UnreadableMemoryError extends Error {
+  override readonly name = 'UnreadableMemoryError';
+}
+
 /**
- * Columns as bytes: a JSON line that names them (`[["name","f64",length],…]`) and then their little-endian contents in
- * that order, deflated: 600 KB of the reference plant become about 60 KB in 2 ms. Named columns, so that a
+ * Columns as bytes: the version, then deflated a JSON line that names them (`[["name","f64",length],…]`) and then their little-endian contents in
+ * that order: 600 KB of the reference plant become about 60 KB in 2 ms. Named columns, so that a
  * newer version may add or drop one and still read what an older one wrote.
  */
 export function packColumns(columns: Columns): Buffer {
@@ -23,12 +31,20 @@ export function packColumns(columns: Columns): Buffer {
     `${JSON.stringify(entries.map(([name, column]) => [name, kindOf(column), column.length]))}\n`,
   );
   const bodies = entries.map(([, column]) => Buffer.from(column.buffer, column.byteOffset, column.byteLength));
-  return deflateRawSync(Buffer.concat([head, ...bodies]), { level: 1 });
+  return Buffer.concat([Buffer.of(version), deflateRawSync(Buffer.concat([head, ...bodies]), { level: 1 })]);
 }
 
-/** The columns of `packColumns`, each with memory of its own. */
+/** The columns of `packColumns`, each with memory of its own. Throws UnreadableMemoryError. */
 export function unpackColumns(packed: Buffer): Columns {
-  const bytes = inflateRawSync(packed);
+  try {
+    if (packed[0] !== version) throw new Error(`its version is ${packed[0]}, not ${version}`);
+    return unpack(inflateRawSync(packed.subarray(1)));
+  } catch (cause) {
+    throw new UnreadableMemoryError('Remembered columns cannot be read.', { cause });
+  }
+}
+
+function unpack(bytes: Buffer): Columns {
   const end = bytes.indexOf(10);
   const head = JSON.parse(bytes.toString('utf8', 0, end)) as [string, Kind, number][];
   const columns: Columns = {};

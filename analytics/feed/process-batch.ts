@@ -21,11 +21,12 @@ import { addCount, addLateHeard, noteInterval } from './outcome.ts';
 /** The inner limits wait for this long after a machine started, because speeds and currents ramp. */
 const settleUs = 60e6;
 /**
- * The detector waits for as long as the machine had stood still, between these: what has cooled for ten minutes needs
- * about as long to be warm again.
+ * The detector waits four times as long as the machine had stood still, between these: an oven with a time constant of
+ * half an hour is within 4 K again an hour after a break of 30 minutes, and after a night within an hour and a half.
  */
+const waitFactor = 4;
 const leastWaitUs = 60e6;
-const mostWaitUs = 1800e6;
+const mostWaitUs = 5400e6;
 
 /** True when every row belongs to a signal of the loaded plant. */
 export function knowsAll(live: Live, readings: ReadingColumns): boolean {
@@ -195,7 +196,7 @@ function judgedFrom(memory: MachineMemory, startedUs: number, timeUs: number): n
     const stoodUs = memory.last_running_us === 0 ? 0 : startedUs - memory.last_running_us;
     memory.run_started_us = startedUs;
     // A short stop does not shorten the wait that a long one before it asked for.
-    const wait = Math.min(mostWaitUs, Math.max(leastWaitUs, stoodUs));
+    const wait = Math.min(mostWaitUs, Math.max(leastWaitUs, waitFactor * stoodUs));
     memory.judged_from_us = Math.max(memory.judged_from_us, startedUs + wait);
   }
   memory.last_running_us = timeUs;

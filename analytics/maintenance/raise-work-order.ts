@@ -24,7 +24,7 @@ const titles: Record<string, string> = {
   overheating: 'Overheating',
   tool_wear: 'Tool wear',
   electrical: 'Electrical fault',
-  unknown: 'Unusual behaviour',
+  unknown: 'Limit exceeded',
 };
 
 interface FaultRow {
