@@ -117,4 +117,15 @@ describe.each(testEngines())('back-fill, again and after a stop on %s', (engine)
     expect((await stage.run([other, '--abandon'])).state).toMatchObject({ stored: 1 });
     expect(await stage.stored()).toHaveLength(1);
   });
+
+  if (engine === 'timescale')
+    test('where TimescaleDB offers no way to attach a chunk, rows are inserted one by one, and nothing is lost', async () => {
+      await stage.database.query('alter function _timescaledb_functions.create_compressed_chunk rename to gone');
+      const lines = Array.from({ length: 3000 }, (_, index) => `${stageTime(index * 20)},${index}`);
+      const file = stage.write('fallback.csv', `time,temperature\n${lines.join('\n')}\n`);
+      const { state } = await stage.run([file, '--machine', 'berlin/line-01/m-001']);
+      expect(state).toMatchObject({ stored: 3000, duplicate: 0 });
+      expect(await stage.stored()).toHaveLength(3000);
+      expect(await stage.wrongRollups()).toBe(0);
+    });
 });
