@@ -2,6 +2,7 @@ import type { Connection } from '../../core/database.ts';
 import type { Log } from '../../core/log.ts';
 import { type LimitKind, resumeLimit } from '../alarms/limits.ts';
 import type { Plant } from '../plant.ts';
+import type { Interval } from '../states/machine-states.ts';
 import { type Live, restoreLive } from './live.ts';
 import { UnreadableMemoryError } from './pack-columns.ts';
 
@@ -23,7 +24,7 @@ export async function openLive(
     if (!(error instanceof UnreadableMemoryError)) throw error;
     log.warn({ err: error }, 'the memory of analytics cannot be read; it is dropped, and sensors are learnt anew');
   }
-  const live = restoreMachines(plant, parts.get('machines'));
+  const live = await restoreMachines(connection, plant, parts.get('machines'));
   for (const memory of live.machines) {
     memory.open_sensors = 0;
     memory.fusion = { phase: 'quiet', since_us: 0, peak_score: 0 };
@@ -47,11 +48,24 @@ export async function openLive(
   return live;
 }
 
-function restoreMachines(plant: Plant, machines: Buffer | undefined): Live {
+async function restoreMachines(connection: Connection, plant: Plant, machines: Buffer | undefined): Promise<Live> {
   try {
     return restoreLive(plant, machines === undefined ? new Map() : new Map([['machines', machines]]));
   } catch (error) {
-    if (error instanceof UnreadableMemoryError) return restoreLive(plant, new Map());
-    throw error;
+    if (!(error instanceof UnreadableMemoryError)) throw error;
   }
+  const live = restoreLive(plant, new Map());
+  const rows = await connection.query<Interval & { machine_id: number; heard_us: number }>(
+    `select machine_id, (extract(epoch from s.started_at) * 1e6)::float8 as started_us, null as ended_us, s.state,
+            s.packml_state, s.fault_code, (extract(epoch from p.heard_at) * 1e6)::float8 as heard_us
+       from machine_state s join machine_progress p using (machine_id) where s.ended_at is null`,
+  );
+  for (const { machine_id, heard_us, ...open } of rows) {
+    const states = live.machines[plant.machine_of.get(machine_id) ?? -1]?.states;
+    if (states === undefined) continue;
+    // Every controller tells its state again now and then; until it does, the state is the one that is written.
+    const { packml_state, fault_code, state } = open;
+    Object.assign(states, { open, heard_us, packml_state, fault_code: fault_code ?? 0, runs: state === 'running' });
+  }
+  return live;
 }
