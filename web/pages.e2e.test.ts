@@ -136,6 +136,14 @@ describe('trends', () => {
 });
 
 describe('work orders', () => {
+  async function activeEmployees(): Promise<number> {
+    const [row] = await stage.database.query<{ count: number }>(
+      'select count(*)::int as count from employee where organization_id = $1 and active',
+      [stage.organization_id],
+    );
+    return row?.count ?? 0;
+  }
+
   test('from proposed to scheduled with only the moves that are allowed', async () => {
     const id = await writeOrder(stage.database, 31, 'bearing', 2);
     const page = await open(`/work-orders/${id}`);
@@ -145,8 +153,15 @@ describe('work orders', () => {
     await page.locator('.fact', { hasText: 'State' }).getByText('Approved').waitFor();
     await page.getByRole('button', { name: 'Cancel order' }).click();
     await page.getByRole('button', { name: 'Back' }).click();
+    await page.getByRole('button', { name: 'Schedule' }).click();
+    // Work can be given to everybody, not only to those who have some already.
+    await expect.poll(() => page.getByLabel('Who').locator('option').count()).toBe(await activeEmployees());
+    await page.getByLabel('Who').selectOption({ index: 1 });
+    await page.getByLabel(/^When/).fill('2030-01-02T07:30');
+    await page.locator('form').getByRole('button', { name: 'Schedule' }).click();
+    await page.locator('.history', { hasText: 'Approved → Scheduled' }).waitFor();
     await page.getByRole('button', { name: 'Start work' }).click();
-    await page.locator('.history', { hasText: 'Approved → In progress' }).waitFor();
+    await page.locator('.history', { hasText: 'Scheduled → In progress' }).waitFor();
     await page.getByRole('button', { name: 'Put on hold' }).click();
     await page.getByLabel('What it waits for').selectOption('parts');
     await page.locator('form').getByRole('button', { name: 'Put on hold' }).click();

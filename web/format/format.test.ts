@@ -7,6 +7,7 @@ import {
   formatDuration,
   formatElapsed,
   formatElapsedCalm,
+  formatElapsedShort,
   formatRecent,
   formatZone,
 } from './times.ts';
@@ -93,6 +94,14 @@ describe('times', () => {
     ]);
     expect(formatElapsed(null)).toBe(unknownFigure);
     expect(formatElapsed(-5)).toBe('0 s');
+    expect([-5, 59_999, 60_000, 3_599_000, 3_600_000, 187_200_000].map(formatElapsedShort)).toEqual([
+      '0s',
+      '59s',
+      '1m',
+      '59m',
+      '1h',
+      '2d',
+    ]);
   });
 
   test('time in a state that is as it should be', () => {

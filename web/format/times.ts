@@ -60,6 +60,14 @@ export function formatElapsed(ms: number | null | undefined): string {
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
 }
 
+/** How long, in as little room as possible and with one unit: "34s", "12m", "3h", "2d". */
+export function formatElapsedShort(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}m`;
+  return seconds < 86_400 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
+}
+
 /** The same without seconds, for what is as it should be: a hundred ticking seconds would be noise. */
 export function formatElapsedCalm(ms: number): string {
   const minutes = Math.floor(ms / 60_000);

@@ -96,7 +96,7 @@ function Group({ priority, alarms }: { priority: number; alarms: Alarm[] }) {
         <Priority value={priority} /> {sentenceCase(priorityWords[priority] ?? '')}{' '}
         <span class="muted">
           {formatCount(alarms.length)}
-          {unseen > 0 && `, ${formatCount(unseen)} not seen`}
+          {unseen === alarms.length ? ', none seen yet' : unseen > 0 && `, ${formatCount(unseen)} not seen`}
         </span>
       </h2>
       <List rows={more > 0 ? alarms.slice(0, shownFirst) : alarms} />

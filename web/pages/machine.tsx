@@ -236,9 +236,9 @@ function ReliabilityPanel({ rows }: { rows: Reliability[] }) {
           </tbody>
         </table>
       )}
-      {rows.some((row) => row.failures < 2) && (
+      {rows.some((row) => row.mtbf_operating_seconds === null) && (
         <p class="muted small">
-          With fewer than two failures MTBF is a bound: it is longer with {formatPercent(0.9, 0)} confidence.
+          Too few failures for a mean: MTBF is longer than this with {formatPercent(0.9, 0)} confidence.
         </p>
       )}
     </section>

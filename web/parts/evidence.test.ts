@@ -100,7 +100,7 @@ test('the evidence as analytics/README.md describes it', () => {
     expected: 2.3,
     limits: [
       { name: 'high', value: 7.1 },
-      { name: 'high high', value: 40 },
+      { name: 'highest', value: 40 },
     ],
   });
   expect(evidence.facts).toEqual([['rule', 'signatures/1']]);

@@ -12,7 +12,7 @@ export interface FrozenTrend {
 }
 
 interface Limit {
-  /** "high", "low low" …, or "" where older evidence does not say which. */
+  /** "high", "lowest" …, or "" where older evidence does not say which. */
   name: string;
   value: number;
 }
@@ -48,7 +48,12 @@ type Raw = Record<string, unknown>;
 const leastDeviation = 2;
 /** Points further apart than this many steps have a gap between them. */
 const gapSteps = 3;
-const limitNames = ['limit_low_low', 'limit_low', 'limit_high', 'limit_high_high'] as const;
+const limitNames = [
+  ['limit_low_low', 'lowest'],
+  ['limit_low', 'low'],
+  ['limit_high', 'high'],
+  ['limit_high_high', 'highest'],
+] as const;
 
 /**
  * Reads the evidence of a fault or work order (analytics/README.md). It is frozen for good when the order is raised, so
@@ -148,7 +153,7 @@ function readTrend(trend: Raw, named: Map<unknown, number | null>): ReadTrend | 
 
 /** The signal's limits; in older evidence only the one that an alarm names. */
 function readLimits(trend: Raw, named: number | null): Limit[] {
-  const limits = limitNames.flatMap((key) => {
+  const limits = limitNames.flatMap(([key, name]) => {
     const value = numberIn(trend[key]);
     return value === null ? [] : { name: key.slice('limit_'.length).replace('_', ' '), value };
   });

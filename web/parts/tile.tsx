@@ -1,6 +1,6 @@
 import { useComputed } from '@preact/signals';
 import type { Machine } from '../../api/schemas/machine.ts';
-import { formatElapsed, formatElapsedCalm } from '../format/times.ts';
+import { formatElapsed, formatElapsedCalm, formatElapsedShort } from '../format/times.ts';
 import { now, stateOf } from '../live/store.ts';
 import { Icon } from './icon.tsx';
 import { icons } from './icons.ts';
@@ -9,13 +9,20 @@ import { openByMachine } from './open-work.ts';
 
 /**
  * What fits into a tile: the last word says what it is ("Coolant pump 12" is a "pump 12"), the number which. The words
- * before it are in the title and on the line's page, where the tiles are wide (`whole`).
+ * before it are in the title and on the line's page, where the tiles are wide (`whole`). A word that is still too long is
+ * abbreviated as people do ("Compressor" is "Compr."): cut off in the middle it would look broken.
  */
 export function shortTitle(title: string, whole: boolean): { stem: string; number: string } {
   const [, stem = title, number = ''] = /^(.*\S)\s+(\S*\d\S*)$/.exec(title) ?? [];
-  const word = whole ? stem : (stem.split(/\s+/).at(-1) ?? stem);
+  if (whole) return { stem, number };
+  const last = stem.split(/\s+/).at(-1) ?? stem;
+  const word =
+    last.length > longestWord && /^\p{L}+$/u.test(last) ? `${last.slice(0, 6).replace(/[aeiou]+$/, '')}.` : last;
   return { stem: word.charAt(0).toUpperCase() + word.slice(1), number };
 }
+
+/** Letters that fit into a tile of the overview beside a number, on a screen of 1440 px. */
+const longestWord = 9;
 
 /**
  * One machine on the overview: what it does, for how long, and whether somebody has to come. Each piece of text hangs on
@@ -33,7 +40,8 @@ export function Tile({ machine, focusable = false }: { machine: Machine; focusab
     // Only what somebody may have to act on counts seconds.
     if (state.state === 'running') return formatElapsedCalm(elapsed);
     const calm = state.state === 'planned_stop' || state.state === 'no_data';
-    return `${stateLooks[state.state].label} ${calm ? formatElapsedCalm(elapsed) : formatElapsed(elapsed)}`;
+    const format = focusable ? (calm ? formatElapsedCalm : formatElapsed) : formatElapsedShort;
+    return `${stateLooks[state.state].label} ${format(elapsed)}`;
   });
   const work = useComputed(() => openByMachine.value.get(machine.machine_id));
   const mark = useComputed(() =>
@@ -60,9 +68,9 @@ export function Tile({ machine, focusable = false }: { machine: Machine; focusab
       <span class="tile-name">
         <span class="tile-title">{stem}</span>
         {number !== '' && <span>{number}</span>}
-        <span class={mark} aria-hidden="true">
-          <Icon path={markIcon} />
-        </span>
+      </span>
+      <span class={mark} aria-hidden="true">
+        <Icon path={markIcon} />
       </span>
       <span class="tile-line">{line}</span>
     </a>

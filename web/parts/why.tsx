@@ -145,14 +145,7 @@ function Frozen({ trend, zone }: { trend: FrozenTrend; zone: string }) {
           aria-label={`${trend.signal} before the order was raised: ${said}`}
         >
           {limits.map(({ name, y }) => (
-            <line
-              key={name}
-              class={`evidence-limit evidence-${name.replace(' ', '-')}`}
-              x1="0"
-              x2="600"
-              y1={y}
-              y2={y}
-            />
+            <line key={name} class={`evidence-limit evidence-${name}`} x1="0" x2="600" y1={y} y2={y} />
           ))}
           {expectedY !== null && <line class="evidence-usual" x1="0" x2="600" y1={expectedY} y2={expectedY} />}
           <path class="evidence-line" d={path} />
