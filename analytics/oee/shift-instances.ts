@@ -12,7 +12,9 @@ async function readShifts(connection: Connection): Promise<Shift[]> {
 
 /**
  * Makes sure that [fromMs, toMs) has its shift instances. Those that have begun are history and stay as they are, even
- * when the calendar changed since; later ones follow the calendar.
+ * when the calendar changed since; later ones follow the calendar. A site has one shift at a time: when the calendar is
+ * changed in the middle of a shift, that one is worked to its end and what overlaps it begins there. Before, both ran, an
+ * hour of a machine belonged to two shifts, and writing its slice failed.
  */
 export async function writeShiftInstances(
   database: Database,
@@ -22,7 +24,8 @@ export async function writeShiftInstances(
 ): Promise<void> {
   await database.withTransaction(async (connection) => {
     await connection.query("select pg_advisory_xact_lock(hashtext('analytics shifts'))");
-    const instances = expandShifts(await readShifts(connection), fromMs, toMs);
+    const begun = await readBegun(connection, fromMs, nowMs);
+    const instances = expandShifts(await readShifts(connection), fromMs, toMs).flatMap((one) => cutBegun(one, begun));
     await connection.query(
       `delete from shift_instance
         where started_at > to_timestamp($1::float8 / 1000) and started_at < to_timestamp($2::float8 / 1000)
@@ -31,6 +34,34 @@ export async function writeShiftInstances(
     );
     await insert(connection, instances, nowMs);
   });
+}
+
+type Begun = Pick<ShiftInstance, 'shift_id' | 'site_id' | 'production_date' | 'started_ms' | 'ended_ms'>;
+
+async function readBegun(connection: Connection, fromMs: number, nowMs: number): Promise<Begun[]> {
+  return connection.query<Begun>(
+    `select shift_id, site_id, production_date::text, (extract(epoch from started_at) * 1000)::float8 as started_ms,
+            (extract(epoch from ended_at) * 1000)::float8 as ended_ms
+       from shift_instance
+      where started_at <= to_timestamp($2::float8 / 1000) and ended_at > to_timestamp($1::float8 / 1000)
+      order by started_at`,
+    [fromMs, nowMs],
+  );
+}
+
+/** The instance without the time of others of its site that have begun; none when nothing is left of it. */
+function cutBegun(instance: ShiftInstance, begun: readonly Begun[]): ShiftInstance[] {
+  const { shift_id, site_id, production_date } = instance;
+  let { started_ms, ended_ms } = instance;
+  for (const other of begun) {
+    if (other.site_id !== site_id) continue;
+    // It has begun itself, and stays as it is.
+    if (other.shift_id === shift_id && other.production_date === production_date) return [instance];
+    if (other.started_ms >= ended_ms || other.ended_ms <= started_ms) continue;
+    if (other.started_ms <= started_ms) started_ms = other.ended_ms;
+    else ended_ms = other.started_ms;
+  }
+  return started_ms < ended_ms ? [{ ...instance, started_ms, ended_ms }] : [];
 }
 
 async function insert(connection: Connection, instances: readonly ShiftInstance[], nowMs: number): Promise<void> {
