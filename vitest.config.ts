@@ -13,6 +13,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          // Generous, because a shared machine may be ten times slower; all of them together take some 8 s on a quiet one.
+          testTimeout: 30_000,
           include: ['**/*.test.ts', '**/*.test.tsx'],
           exclude: [...ignored, '**/*.{db,e2e,fault,interop,soak}.test.ts'],
         },
