@@ -155,7 +155,7 @@ function readTrend(trend: Raw, named: Map<unknown, number | null>): ReadTrend | 
 function readLimits(trend: Raw, named: number | null): Limit[] {
   const limits = limitNames.flatMap(([key, name]) => {
     const value = numberIn(trend[key]);
-    return value === null ? [] : { name: key.slice('limit_'.length).replace('_', ' '), value };
+    return value === null ? [] : { name, value };
   });
   return limits.length > 0 || named === null ? limits : [{ name: '', value: named }];
 }
