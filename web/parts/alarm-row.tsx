@@ -44,9 +44,13 @@ export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?
         <span class="muted small">
           {kindWords[alarm.kind]} · <Moment at={alarm.raised_at} site={alarm.site_id} /> ·{' '}
           {alarm.active ? 'for' : 'lasted'} {lasted}
-          {alarm.value !== null && alarm.kind !== 'fault_code' && ` · ${formatValue(alarm.value)} ${unit}`}
+          {alarm.value !== null &&
+            alarm.signal_id !== null &&
+            alarm.kind !== 'fault_code' &&
+            ` · ${formatValue(alarm.value)} ${unit}`}
           {alarm.limit_value !== null && ` (limit ${formatValue(alarm.limit_value)})`}
           {alarm.peak_value !== null &&
+            alarm.signal_id !== null &&
             alarm.peak_value !== alarm.value &&
             ` · peak ${formatValue(alarm.peak_value)} ${unit}`}
           {alarm.occurrences > 1 && ` · ${alarm.occurrences} times`}
