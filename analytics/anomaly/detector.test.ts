@@ -99,13 +99,6 @@ describe('the sensor score', () => {
       const sensor = createSensor();
       sensor.run(3 * 3600, 20);
       sensor.run(3 * 3600, 20, { slope });
-      console.log(
-        sensor.detector.memory.spread[0],
-        sensor.detector.memory.baseline[0],
-        sensor.detector.memory.deviation[0],
-        sensor.detector.memory.floor[0],
-        sensor.detector.memory.learnt[0],
-      );
       expect(sensor.said[0]).toMatchObject({ opened: true });
       expect(Math.sign(sensor.detector.memory.deviation[0] ?? 0)).toBe(Math.sign(slope));
     }

@@ -45,7 +45,7 @@ export function learn(detector: Detector, slot: number, value: number, learnt: n
   const baseline = m.baseline[slot] ?? 0;
   const blocks = target / blockSamples;
   // A sensor that hardly moves must not alarm at the last digit: a spread is at least 0.5 % of its range, 0.2 % of its value.
-  const floor = Math.max(0.005 * (detector.range[slot] ?? 0), 0.002 * Math.abs(baseline), 1e-9);
+  const floor = Math.max(0.003 * (detector.range[slot] ?? 0), 0.002 * Math.abs(baseline), 1e-9);
   const variance = Math.max((m.block_m2[slot] ?? 0) / (blocks - 1), floor * floor);
   const known = m.spread_known[slot] === 1;
   const wanders = known

@@ -11,7 +11,7 @@ describe.each(testEngines())('diagnosis on %s', (engine) => {
   let plant: SmallPlant;
   beforeAll(async () => {
     database = await createTestDatabase(engine);
-    plant = await insertSmallPlant(database, 7);
+    plant = await insertSmallPlant(database, 8);
   });
   const idOf = (machine: number): number => plant.machines[machine]?.machine_id ?? 0;
 
@@ -68,7 +68,7 @@ describe.each(testEngines())('diagnosis on %s', (engine) => {
   });
 
   it('an unknown fault gets its name when it has become clear', async () => {
-    await raise(2, null, 'anomaly', 0.8);
+    await raise(2, 'pressure', 'limit_low_low', 5);
     await diagnoseMachine(database, idOf(2));
     expect(await faults(2)).toMatchObject([{ failure_mode: 'unknown' }]);
     await score(2, 'voltage', -20);
@@ -89,6 +89,32 @@ describe.each(testEngines())('diagnosis on %s', (engine) => {
     await diagnoseMachine(database, idOf(3));
     expect(await faults(3)).toMatchObject([{ ended: true }]);
     expect(await machinesToDiagnose(database)).not.toContain(idOf(3));
+  });
+
+  it('what is only unusual makes no fault until two sensors have borne out one failure for ten minutes', async () => {
+    await raise(7, null, 'anomaly', 0.8, 30);
+    await diagnoseMachine(database, idOf(7));
+    expect(await faults(7)).toEqual([]);
+    const since = (signal: string, minutes: number) =>
+      database.query(
+        `insert into anomaly (organization_id, machine_id, signal_id, started_at, peak_score, value, expected_value, detector)
+         values ($1, $2, $3, clock_timestamp() - $4 * interval '1 minute', 0.8, 2, 1, 'x')
+         on conflict (signal_id, started_at) do nothing`,
+        [plant.organization_id, idOf(7), plant.machines[7]?.signals[signal], minutes],
+      );
+    await score(7, 'voltage', -20);
+    await since('voltage', 5);
+    await diagnoseMachine(database, idOf(7));
+    expect(await faults(7)).toEqual([]);
+    await score(7, 'current', 12);
+    await since('current', 4);
+    await diagnoseMachine(database, idOf(7));
+    expect(await faults(7)).toEqual([]);
+    await database.query(`update anomaly set started_at = started_at - interval '6 minutes' where machine_id = $1`, [
+      idOf(7),
+    ]);
+    await diagnoseMachine(database, idOf(7));
+    expect(await faults(7)).toMatchObject([{ failure_mode: 'electrical' }]);
   });
 
   it('a shelved alarm makes no fault', async () => {
