@@ -1,8 +1,11 @@
+import { mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
 import { monotonic } from '../../core/clock.ts';
 import type { Plant } from '../../core/plant/plant-document.ts';
 import { openBenchDatabase, type BenchDatabase, type BenchEngine } from './bench-database.ts';
 import { startBenchBroker, type BenchBroker } from './bench-broker.ts';
 import { startProcess, type BenchProcess } from './bench-process.ts';
+import { profileEnvironment, readProfile } from './profile.ts';
 import type { BenchResult, Measure } from './result.ts';
 
 /** What every bench works with; everything that is started through it is stopped at the end, also after a failure. */
@@ -37,6 +40,8 @@ export async function withBench(
     repeats: number;
     dataDir: string;
     timescaleUrl: string | undefined;
+    /** Rooms write CPU profiles, which cost some 10 %: for looking, not for figures. */
+    profile: boolean;
     say: (line: string) => void;
   },
   work: (bench: Bench) => Promise<void>,
@@ -80,8 +85,18 @@ export async function withBench(
       return broker;
     },
     async room(main, environment, parameters = []) {
-      const room = await startProcess({ name: main, main, parameters, environment });
-      closers.push({ of: room, close: () => room.stop() });
+      const folder = options.profile && isRoom(main) ? mkdtempSync(join(dataDir, 'bench-profile-')) : undefined;
+      const profiled = folder === undefined ? environment : { ...environment, ...profileEnvironment(folder) };
+      const room = await startProcess({ name: main, main, parameters, environment: profiled });
+      const close = async (): Promise<void> => {
+        await room.stop();
+        const profile = folder === undefined ? undefined : readProfile(main.replace('/main.ts', ''), folder);
+        if (profile === undefined) return;
+        result.profiles.push(profile);
+        for (const { name, where, percent } of profile.functions)
+          tell(`${percent.toFixed(1).padStart(5)} %  ${name}  ${where}`);
+      };
+      closers.push({ of: room, close });
       return room;
     },
     async stop(of) {
@@ -98,6 +113,8 @@ export async function withBench(
     result.seconds = Math.round((monotonic() - started) / 1000);
   }
 }
+
+const isRoom = (main: string): boolean => ['ingest/main.ts', 'analytics/main.ts', 'api/main.ts'].includes(main);
 
 /** A figure in one line. */
 export function describeMeasure({ what, value, unit, low, high, goal, note }: Measure): string {

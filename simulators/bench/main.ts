@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { pause } from '../../core/clock.ts';
@@ -18,6 +18,7 @@ const usage = `How to measure Millrace (simulators/bench/README.md):
 
 NAME is one of ${names.join(', ')}.
 --engine timescale needs BENCH_TIMESCALE_URL, a server with the right to create databases.
+--profile shows where ingest, analytics and API spend their time; its figures are not used, its profiles go into the page.
 --busy measures although others use the machine; such results say so and are refused.
 `;
 
@@ -32,6 +33,7 @@ async function main(): Promise<void> {
       seconds: { type: 'string' },
       repeats: { type: 'string' },
       busy: { type: 'boolean' },
+      profile: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
   });
@@ -43,7 +45,7 @@ async function main(): Promise<void> {
   }
   const settings = readSettings();
   const folder = join(settings.DATA_DIR, 'bench');
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(join(folder, 'profile'), { recursive: true });
   if (name === 'report') {
     writeReport(readResults(folder));
     return;
@@ -66,8 +68,10 @@ async function main(): Promise<void> {
         seconds: whole('--seconds', values.seconds, benches[bench].seconds),
         repeats: whole('--repeats', values.repeats, 5),
         busy: values.busy ?? false,
+        profile: values.profile ?? false,
       });
-      writeFileSync(join(folder, `${bench}-${each}.json`), `${JSON.stringify(result, null, 2)}\n`);
+      const file = (values.profile ?? false) ? `profile/${bench}-${each}.json` : `${bench}-${each}.json`;
+      writeFileSync(join(folder, file), `${JSON.stringify(result, null, 2)}\n`);
       if (result.refused.length > 0) process.exitCode = 3;
     }
   }
@@ -76,7 +80,7 @@ async function main(): Promise<void> {
   async function run(
     bench: BenchName,
     on: 'embedded' | 'timescale',
-    how: { seconds: number; repeats: number; busy: boolean },
+    how: { seconds: number; repeats: number; busy: boolean; profile: boolean },
   ): Promise<BenchResult> {
     const load = createLoadMeter();
     await pause(2000);
@@ -89,6 +93,7 @@ async function main(): Promise<void> {
       if (!how.busy) throw new Error(`${sentence}; measure when it is quiet, or add --busy for a trial.`);
       result.refused.push(sentence);
     }
+    if (how.profile) result.refused.push('the rooms were being profiled, which costs some 10 %');
     const { DATA_DIR: dataDir, BENCH_TIMESCALE_URL: timescaleUrl } = settings;
     await withBench({ result, ...how, dataDir, timescaleUrl, say }, benches[bench].run);
     say(result.refused.length === 0 ? 'done' : `these figures must not be used: ${result.refused.join('; ')}`);
@@ -96,10 +101,15 @@ async function main(): Promise<void> {
   }
 }
 
+/** The results that there are, each with the profiles of its run with --profile. */
 function readResults(folder: string): BenchResult[] {
+  const read = (path: string): BenchResult => JSON.parse(readFileSync(path, 'utf8')) as BenchResult;
   return readdirSync(folder)
     .filter((file) => file.endsWith('.json'))
-    .map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as BenchResult);
+    .map((file) => {
+      const profiled = join(folder, 'profile', file);
+      return { ...read(join(folder, file)), profiles: existsSync(profiled) ? read(profiled).profiles : [] };
+    });
 }
 
 function whole(name: string, text: string | undefined, otherwise: number): number {

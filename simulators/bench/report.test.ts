@@ -16,6 +16,7 @@ const result = (changes: Partial<BenchResult>): BenchResult => ({
     { what: 'Millrace / L1', value: 0.81, unit: '', low: 0.79, high: 0.84, goal: { text: '≥ 0.75', met: true } },
   ],
   curves: [],
+  profiles: [],
   refused: [],
   notes: [],
   ...changes,

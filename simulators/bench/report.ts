@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { benches, type BenchName } from './benches.ts';
 import { root } from './bench-process.ts';
 import { showNumber } from './context.ts';
+import type { Profile } from './profile.ts';
 import type { BenchResult, Curve, Measure } from './result.ts';
 
 /** Writes docs/benchmarks.md and docs/benchmarks.json from the results that there are, newest of each bench and engine. */
@@ -111,11 +112,23 @@ function section(name: BenchName, results: readonly BenchResult[], remark: strin
       whats.map((what) => [what, find(timescale, what), find(embedded, what)]),
     ),
     ...results.flatMap((result) => result.curves.map((curve) => plot(curve, result.engine))),
+    ...results.flatMap((result) => result.profiles.map((profile) => profileTable(profile, result.engine))),
     ...[...new Set(results.flatMap((result) => result.notes))].map((note) => `- ${note}`),
     '',
     remark,
     '',
   ];
+}
+
+function profileTable({ process, functions }: Profile, engine: string): string {
+  return [
+    `Where ${process} spends its CPU time (${engine}, a run of its own with \`--profile\`):`,
+    '',
+    table(
+      ['own time', 'function', 'where'],
+      functions.map(({ name, where, percent }) => [`${percent.toFixed(1)} %`, `\`${name}\``, where]),
+    ),
+  ].join('\n');
 }
 
 function cell({ value, unit, low, high }: Measure): string {

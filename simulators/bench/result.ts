@@ -4,6 +4,7 @@ import { cpus, release, totalmem } from 'node:os';
 import { now, toTimestamp } from '../../core/clock.ts';
 import { root } from './bench-process.ts';
 import { findProgram } from './bench-broker.ts';
+import type { Profile } from './profile.ts';
 
 /** One figure of a result. */
 export interface Measure {
@@ -42,6 +43,8 @@ export interface BenchResult {
   foreign_load: number;
   measures: Measure[];
   curves: Curve[];
+  /** Where rooms spent their time, of a run with --profile. */
+  profiles: Profile[];
   /** Why the figures must not be used; empty when they may. */
   refused: string[];
   notes: string[];
@@ -120,6 +123,7 @@ export function newResult(name: string, engine: BenchResult['engine'], foreignLo
     foreign_load: foreignLoad,
     measures: [],
     curves: [],
+    profiles: [],
     refused: [],
     notes: [],
   };

@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { root } from './bench-process.ts';
+
+/** Where a process spent its CPU time: functions by their own share, the largest first. */
+export interface Profile {
+  process: string;
+  functions: { name: string; where: string; percent: number }[];
+}
+
+interface CpuProfile {
+  nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[];
+  samples: number[];
+  timeDeltas: number[];
+}
+
+/** What a process must be started with so that it writes a profile into `folder` when it ends. */
+export const profileEnvironment = (folder: string): Record<string, string> => ({
+  NODE_OPTIONS: `--cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${folder}`,
+});
+
+/** Reads the profiles that a process has left in `folder`; undefined when there is none. Idle time is left out. */
+export function readProfile(name: string, folder: string, most = 15): Profile | undefined {
+  const files = readdirSync(folder).filter((file) => file.endsWith('.cpuprofile'));
+  const profiles = files.map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile);
+  return profiles.length === 0 ? undefined : { process: name, functions: summarise(profiles, most) };
+}
+
+/** Own time of each function over all threads, in percent of the time that was not idle. */
+export function summarise(profiles: readonly CpuProfile[], most: number): Profile['functions'] {
+  const times = new Map<string, { name: string; where: string; time: number }>();
+  let busy = 0;
+  for (const { nodes, samples, timeDeltas } of profiles) {
+    const byId = new Map(nodes.map((node) => [node.id, node.callFrame]));
+    for (const [index, id] of samples.entries()) {
+      const frame = byId.get(id);
+      const time = timeDeltas[index] ?? 0;
+      if (frame === undefined || frame.functionName === '(idle)' || time < 0) continue;
+      busy += time;
+      const where = place(frame.url, frame.lineNumber);
+      const key = `${frame.functionName} ${where}`;
+      const entry = times.get(key) ?? {
+        name: frame.functionName === '' ? '(anonymous)' : frame.functionName,
+        where,
+        time: 0,
+      };
+      entry.time += time;
+      times.set(key, entry);
+    }
+  }
+  return [...times.values()]
+    .sort((left, right) => right.time - left.time)
+    .slice(0, most)
+    .map(({ name, where, time }) => ({ name, where, percent: (time / Math.max(1, busy)) * 100 }));
+}
+
+function place(url: string, line: number): string {
+  if (!url.startsWith('file:')) return url;
+  const path = relative(root, fileURLToPath(url));
+  return `${path.replace(/^node_modules\//, '')}:${line + 1}`;
+}
