@@ -6,6 +6,7 @@ import { PlantFileError } from '../core/plant/plant-file-error.ts';
 import { readPlantFile } from '../core/plant/plant-file.ts';
 import { referencePlant } from '../core/plant/reference-plant.ts';
 import { protocols } from '../core/reading.ts';
+import { settingsOfRunning } from '../core/running.ts';
 import { readSettings, SettingsError, type Settings } from '../core/settings.ts';
 import { createShutdown } from '../core/shutdown.ts';
 import { sendCommand } from './control.ts';
@@ -90,7 +91,7 @@ async function main(): Promise<void> {
     process.exitCode = given.help === true ? 0 : 1;
     return;
   }
-  const settings = readSettings();
+  const settings = settingsOfRunning(readSettings());
   const plant =
     given.plant === undefined
       ? referencePlant(settings.SIMULATE_SEED, settings.ENTERPRISE)

@@ -1,6 +1,7 @@
 import { now } from '../clock.ts';
 import { openDatabase } from '../database.ts';
 import { createLog } from '../log.ts';
+import { settingsOfRunning } from '../running.ts';
 import { readSettings, requireSetting, SettingsError } from '../settings.ts';
 import { examine } from './examine.ts';
 import type { Finding } from './finding.ts';
@@ -8,7 +9,7 @@ import type { Finding } from './finding.ts';
 // `npm run doctor`: reads a database and says what to change and why. Exit code 0: healthy; 2: there is advice; 1: the
 // database cannot be asked.
 async function main(): Promise<void> {
-  const settings = readSettings();
+  const settings = settingsOfRunning(readSettings());
   const databaseUrl = requireSetting(settings, 'DATABASE_URL');
   const log = createLog('doctor', 'error');
   const database = openDatabase({ url: databaseUrl, name: 'millrace doctor', log, maxConnections: 1 });

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { openDatabase, type Database } from '../database.ts';
 import { createLog } from '../log.ts';
+import { settingsOfRunning } from '../running.ts';
 import { readSettings, requireSetting, SettingsError } from '../settings.ts';
 import { exportPlant } from './export-plant.ts';
 import { importPlant } from './import-plant.ts';
@@ -38,7 +39,7 @@ async function main(): Promise<void> {
     process.exitCode = values.help === true ? 0 : 1;
     return;
   }
-  const settings = readSettings();
+  const settings = settingsOfRunning(readSettings());
   const delimiter = values.semicolon === true ? ';' : ',';
   switch (command) {
     case 'import': {
@@ -82,7 +83,7 @@ async function importInto(plant: Plant, remove: boolean): Promise<void> {
 }
 
 async function withDatabase<Result>(work: (database: Database) => Promise<Result>): Promise<Result> {
-  const settings = readSettings();
+  const settings = settingsOfRunning(readSettings());
   const log = createLog('plant', settings.LOG_LEVEL);
   const database = openDatabase({ url: requireSetting(settings, 'DATABASE_URL'), name: 'millrace plant', log });
   try {

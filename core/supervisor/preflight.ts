@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { randomBytes } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
+import { isSupervisor } from '../running.ts';
 
 /** Checks before anything is started, each ending in one sentence that says what to do. */
 
@@ -72,17 +73,4 @@ export function adminPassword(given: string | undefined, dataDir: string): strin
   const file = join(dataDir, 'admin-password');
   if (!existsSync(file)) writeFileSync(file, `${randomBytes(9).toString('base64url')}\n`, { mode: 0o600 });
   return readFileSync(file, 'utf8').trim();
-}
-
-function isSupervisor(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('supervisor');
-  } catch {
-    return true;
-  }
 }

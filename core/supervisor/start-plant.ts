@@ -3,6 +3,7 @@ import { pause } from '../clock.ts';
 import { openDatabase } from '../database.ts';
 import { startEmbeddedPostgres } from '../embedded/postgres.ts';
 import { createLog } from '../log.ts';
+import { tellRunning } from '../running.ts';
 import type { Settings } from '../settings.ts';
 import type { Shutdown } from '../shutdown.ts';
 import { stablePort } from './ports.ts';
@@ -95,6 +96,17 @@ export async function startPlant({ settings, root, report, shutdown }: Start): P
       return address;
     }),
   ]);
+  const servers =
+    settings.OPCUA_URLS ?? (environment['OPCUA_URLS'] === undefined ? undefined : [environment['OPCUA_URLS']]);
+  const remove = tellRunning(settings.DATA_DIR, {
+    supervisor_pid: process.pid,
+    DATABASE_URL: environment['DATABASE_URL'] ?? '',
+    MQTT_URL: settings.MQTT_URL ?? environment['MQTT_URL'] ?? '',
+    ...(servers === undefined ? {} : { OPCUA_URLS: servers }),
+    ...(settings.REDIS_URL === undefined ? {} : { REDIS_URL: settings.REDIS_URL }),
+    http_address: address,
+  });
+  shutdown.add('addresses for commands', remove);
   await sayWhere(
     { settings, report, shutdown },
     { address, url: environment['DATABASE_URL'] ?? '', password, simulate },

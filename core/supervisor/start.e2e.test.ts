@@ -1,8 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { freePort } from '../embedded/postgres.ts';
 import { environmentWith } from '../settings.ts';
@@ -51,6 +52,15 @@ function processesOf(dataDir: string): string[] {
       return false;
     }
   });
+}
+
+/** Runs a command of package.json's scripts with nothing but the data folder set; answers what it wrote. */
+async function runCommand(dataDir: string, command: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(process.execPath, command, {
+    cwd: root,
+    env: environmentWith({ DATA_DIR: dataDir }) as NodeJS.ProcessEnv,
+  });
+  return stdout;
 }
 
 interface Ledger {
@@ -103,11 +113,28 @@ describe('npm start', () => {
       { limitMs: 60_000 },
     );
 
+    // Commands of the README find the running Millrace by the data folder alone.
+    const file = join(dataDir, 'plant.csv');
+    const exported = await runCommand(dataDir, ['core/plant/main.ts', 'export', file]);
+    expect(exported).toContain('21 lines, 236 machines');
+    expect(await runCommand(dataDir, ['core/plant/main.ts', 'import', file])).toContain('new or changed: nothing');
+    const recording = join(dataDir, 'recording.csv');
+    writeFileSync(recording, 'time,pressure\n2026-03-01T08:00:00Z,1.5\n2026-03-01T08:00:01Z,1.6\n');
+    const replayed = await runCommand(dataDir, [
+      'simulators/replay/main.ts',
+      recording,
+      '--topic-prefix',
+      'millrace/berlin/rig/pump',
+      '--register',
+    ]);
+    expect(replayed).toContain('2 readings sent, 2 acknowledged');
+
     first.child.kill('SIGINT');
     const stoppingAt = performance.now();
     expect((await first.ended).code).toBe(0);
     expect((performance.now() - stoppingAt) / 1000).toBeLessThan(10);
     expect(processesOf(dataDir)).toEqual([]);
+    expect(existsSync(join(dataDir, 'running.json'))).toBe(false);
 
     // The plant is off now, so that the books stand still beside what the simulators say they sent.
     const second = npmStart(dataDir, { HTTP_PORT: port, SIMULATE: 'off' });

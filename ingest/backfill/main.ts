@@ -2,6 +2,7 @@ import { setPriority } from 'node:os';
 import { now } from '../../core/clock.ts';
 import { openDatabase } from '../../core/database.ts';
 import { createLog } from '../../core/log.ts';
+import { settingsOfRunning } from '../../core/running.ts';
 import { readSettings, requireSetting, SettingsError } from '../../core/settings.ts';
 import { ColumnError } from './column-map.ts';
 import { describeBad } from './load.ts';
@@ -33,7 +34,7 @@ async function main(): Promise<void> {
     process.stdout.write(usage);
     return;
   }
-  const settings = readSettings();
+  const settings = settingsOfRunning(readSettings());
   const log = createLog('backfill', settings.LOG_LEVEL === 'info' ? 'warn' : settings.LOG_LEVEL);
   const database = openDatabase({
     url: requireSetting(settings, 'DATABASE_URL'),

@@ -4,6 +4,7 @@ import { pause } from '../../core/clock.ts';
 import { openDatabase } from '../../core/database.ts';
 import { createLog } from '../../core/log.ts';
 import { PlantFileError } from '../../core/plant/plant-file-error.ts';
+import { settingsOfRunning } from '../../core/running.ts';
 import { readSettings, requireSetting, SettingsError, type Settings } from '../../core/settings.ts';
 import type { ReplayForm } from './messages.ts';
 import { createProgress } from './progress.ts';
@@ -60,7 +61,7 @@ async function main(): Promise<number> {
     process.stdout.write(usage);
     return given.help ? 0 : 1;
   }
-  const settings = readSettings();
+  const settings = settingsOfRunning(readSettings());
   const prefix = checkPrefix(given['topic-prefix']);
   const reading = {
     delimiter: given.delimiter,
