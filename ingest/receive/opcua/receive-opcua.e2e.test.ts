@@ -237,6 +237,20 @@ test('a server that was restarted with its namespaces in another order is served
   expect(historical.map(({ value }) => value)).toContain(7);
 });
 
+test('a fault code that is repeated once a minute is seen within a second of its change, and not repeated by us', async () => {
+  const server = await serve({ variables: [{ name: 'fault', dataType: DataType.Int32, value: 0 }] });
+  const { intake } = await receive(
+    [server.url],
+    [signal(1, server.addressOf('fault'), { kind: 'fault', expected_interval_seconds: 60 })],
+  );
+  await waitUntil('the first value is there', () => valuesOf(intake, server.url, 1).length === 1);
+  for (const code of [1234, 0]) {
+    server.set('fault', code);
+    await waitUntil('the code is there', () => valuesOf(intake, server.url, 1).at(-1) === code, { limitMs: 1000 });
+  }
+  expect(intake.readings(server.url)).toHaveLength(3);
+});
+
 test('a subscription that answers and reports nothing is re-created', async () => {
   const server = await serve({ variables: [{ name: 'a', dataType: DataType.Double, value: 0 }] });
   const { intake, status } = await receive([server.url], [signal(1, server.addressOf('a'))], { silenceMs: 2000 });

@@ -34,3 +34,18 @@ test('sampling is twice as often as the source, and the queue lasts for the outa
   ]);
   expect(groupByRate(wanted).map((group) => group.map(({ signal }) => signal.signal_id))).toEqual([[3], [1], [2]]);
 });
+
+test('a fault, a state, an order and a counter are looked at four times a second, however seldom they are repeated', async () => {
+  const registry = await registerSignals([
+    { signal_id: 1, protocol: 'opcua', address: 'nsu=u;s=fault', kind: 'fault', expected_interval_seconds: 60 },
+    { signal_id: 2, protocol: 'opcua', address: 'nsu=u;s=order', kind: 'order', expected_interval_seconds: 60 },
+    { signal_id: 3, protocol: 'opcua', address: 'nsu=u;s=state', kind: 'state', expected_interval_seconds: 10 },
+    { signal_id: 4, protocol: 'opcua', address: 'nsu=u;s=good', kind: 'counter', expected_interval_seconds: 10 },
+    { signal_id: 5, protocol: 'opcua', address: 'nsu=u;s=fast', kind: 'state', expected_interval_seconds: 0.1 },
+    { signal_id: 6, protocol: 'opcua', address: 'nsu=u;s=level', kind: 'measurement', expected_interval_seconds: 60 },
+  ]);
+  const wanted = [...listWantedItems(registry, url, uri, 300).values()];
+  expect(wanted.map(({ samplingMs }) => samplingMs)).toEqual([250, 250, 250, 250, 50, 30_000]);
+  // The queue still holds an outage of 300 s in which each look finds something new.
+  expect(wanted[0]?.queueSize).toBe(1200);
+});

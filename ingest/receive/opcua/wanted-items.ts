@@ -13,13 +13,16 @@ export interface WantedItem {
 /** No more items in a subscription: Siemens S7-1500 and Kepware refuse the 1,001st (README.md). */
 export const mostItemsPerSubscription = 1000;
 const longestQueue = 60_000;
+const eventSamplingMs = 250;
 
 /**
  * What `registry` wants of the server with this endpoint URL and application URI. A source with the server's name wins
  * over one for any server.
  *
  * Sampled twice in the expected interval, so that a phase between the source's clock and the server's loses nothing;
- * values with an unchanged source time are not reported twice. The queue holds what comes in `outageSeconds`.
+ * values with an unchanged source time are not reported twice. What tells an event (a fault code, a state) is sampled
+ * every 250 ms at the latest: its expected interval only says how often it is repeated, and a fault of 2 s between two
+ * repetitions 60 s apart would never be seen. The queue holds what comes in `outageSeconds`.
  */
 export function listWantedItems(
   registry: SignalRegistry,
@@ -32,7 +35,8 @@ export function listWantedItems(
     const isAnywhere = server === '';
     if (!isAnywhere && server !== url && server !== applicationUri) continue;
     if (isAnywhere && wanted.has(address)) continue;
-    const samplingMs = Math.max(1, Math.round(signal.expected_interval_seconds * 500));
+    const halfIntervalMs = Math.max(1, Math.round(signal.expected_interval_seconds * 500));
+    const samplingMs = signal.kind === 'measurement' ? halfIntervalMs : Math.min(halfIntervalMs, eventSamplingMs);
     const queueSize = Math.min(longestQueue, Math.max(2, Math.ceil((outageSeconds * 1000) / samplingMs)));
     wanted.set(address, { address, signal, isAnywhere, samplingMs, queueSize });
   }
