@@ -23,7 +23,9 @@ export function unprivilegedAccount(paths: string[], accountsFile = '/etc/passwd
   if (closed === undefined) return { prefix: [], identity };
   if (hasSetpriv()) {
     const ids = [`--reuid=${identity.uid}`, `--regid=${identity.gid}`, '--clear-groups'];
-    return { prefix: ['setpriv', ...ids, '--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--'], identity };
+    // initdb asks access(2) about its own files, which drops the capability of a user that is not root unless told not to.
+    const capability = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--securebits=+no_setuid_fixup'];
+    return { prefix: ['setpriv', ...ids, ...capability, '--'], identity };
   }
   throw new Error(
     `PostgreSQL cannot run as root, and the account it would run as cannot enter ${closed}. ` +

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { createLog } from '../log.ts';
 import { readSettings } from '../settings.ts';
 import { createShutdown } from '../shutdown.ts';
@@ -11,7 +10,7 @@ const log = createLog('broker', settings.LOG_LEVEL);
 const shutdown = createShutdown(log);
 try {
   const port = Number(new URL(settings.MQTT_URL ?? 'mqtt://127.0.0.1:0').port);
-  const broker = await startEmbeddedBroker({ dataDir: join(settings.DATA_DIR, 'broker'), port, log });
+  const broker = await startEmbeddedBroker({ port, log });
   shutdown.add('broker', () => broker.stop());
   log.info({ port: broker.port }, 'ready');
   process.send?.({ ready: true, detail: broker.url });

@@ -1,8 +1,5 @@
 import { createServer, type Server } from 'node:net';
-import { mkdirSync } from 'node:fs';
 import { Aedes } from 'aedes';
-import persistence from 'aedes-persistence-level';
-import { Level } from 'level';
 import type { Log } from '../log.ts';
 
 export interface EmbeddedBroker {
@@ -12,21 +9,13 @@ export interface EmbeddedBroker {
 }
 
 /**
- * An MQTT 3.1.1 broker (aedes) on 127.0.0.1. Sessions and the QoS 1 messages queued for them live in LevelDB under
- * `dataDir`, so that a broker killed with -9 still delivers what it acknowledged; its in-memory default would not.
+ * An MQTT 3.1.1 broker (aedes) on 127.0.0.1, with its sessions in memory: what it has acknowledged and not yet delivered
+ * ends with it, as with a stock mosquitto (docs/decisions/embedded-broker.md says why not in LevelDB, and what then).
  * Throws a sentence when the port is taken.
  */
-export async function startEmbeddedBroker(options: {
-  dataDir: string;
-  port?: number;
-  log: Log;
-}): Promise<EmbeddedBroker> {
+export async function startEmbeddedBroker(options: { port?: number; log: Log }): Promise<EmbeddedBroker> {
   const { log } = options;
-  mkdirSync(options.dataDir, { recursive: true });
-  const store = new Level<string, Buffer>(options.dataDir);
-  await store.open();
   const broker = await Aedes.createBroker({
-    persistence: persistence(store),
     // The defaults (100 and 42) would throttle one subscriber that takes a whole plant.
     concurrency: 1000,
     queueLimit: 10_000,
@@ -44,7 +33,6 @@ export async function startEmbeddedBroker(options: {
     async stop() {
       await new Promise<void>((resolve) => broker.close(() => resolve()));
       await new Promise<void>((resolve) => server.close(() => resolve()));
-      await store.close();
     },
   };
 }

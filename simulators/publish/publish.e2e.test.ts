@@ -26,7 +26,7 @@ const proxies: TcpProxy[] = [];
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'millrace-simulator-'));
-  broker = await startEmbeddedBroker({ dataDir: join(folder, 'broker'), log: silentLog });
+  broker = await startEmbeddedBroker({ log: silentLog });
   listener = await connectAsync(broker.url, { protocolVersion: 4 });
   heard = [];
   listener.on('message', (topic, payload) => heard.push({ topic, payload }));

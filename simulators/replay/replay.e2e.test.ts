@@ -21,7 +21,7 @@ let listener: MqttClient;
 let heard: { topic: string; text: string }[] = [];
 
 beforeAll(async () => {
-  broker = await startEmbeddedBroker({ dataDir: join(folder, 'broker'), log: silentLog });
+  broker = await startEmbeddedBroker({ log: silentLog });
   listener = await connectAsync(broker.url, { protocolVersion: 4 });
   listener.on('message', (topic, payload) => heard.push({ topic, text: payload.toString() }));
   await listener.subscribeAsync('#', { qos: 1 });
