@@ -1,6 +1,7 @@
 import { Role } from '../plant.ts';
 import {
   createStateMemory,
+  fallSilent,
   hear,
   type Interval,
   loseState,
@@ -31,11 +32,13 @@ const order = { [Role.order]: 1, [Role.fault]: 2, [Role.mode]: 3, [Role.state]: 
 
 /**
  * The machine's states from ordered events: exactly what live processing gives when everything arrives in order.
- * Between two `heard` events no silence may hide: whoever lists events lists every silence (`listSilences`).
+ * Between two `heard` events no silence may hide: whoever lists events lists every silence (`listSilences`). `silent`
+ * says that nothing has arrived since the last of them for longer than the limit.
  */
 export function replayStates(
   events: readonly StateEvent[],
   limitUs: number,
+  silent = false,
 ): { intervals: Interval[]; memory: StateMemory } {
   const memory = createStateMemory();
   const intervals = new Map<number, Interval>();
@@ -69,6 +72,7 @@ export function replayStates(
       else tellFault(memory, value, timeUs, sink);
     }
   }
+  if (silent) fallSilent(memory, sink);
   return { intervals: [...intervals.values()].toSorted((a, b) => a.started_us - b.started_us), memory };
 }
 

@@ -36,7 +36,9 @@ export async function recomputeStates(
     ...(await readStateEvents(connection, plant, machine, startUs, endUs ?? farFutureUs, lastUs)),
   ];
   const limitUs = plant.machines[machine]?.silence_us ?? 30e6;
-  const replay = replayStates(events, limitUs);
+  // A silence that lasts at the live end belongs to it: without it an OEE job that came before the next look at the clock
+  // had booked a day in which nothing was heard as 86 400 s of running, by one old Execute.
+  const replay = replayStates(events, limitUs, endUs === null && memory.silent);
   const intervals = cutIntervals(replay.intervals, startUs, endUs);
 
   await connection.query(
@@ -47,7 +49,7 @@ export async function recomputeStates(
   const changes = new Map(intervals.map((interval) => [interval.started_us, interval]));
   await writeIntervals(connection, plant, new Map([[machine, changes]]));
   if (endUs !== null) return null;
-  // The memory goes on from the live end; a silence that lasts is found again at once.
+  // The memory goes on from the live end.
   const open = intervals.at(-1) ?? null;
   return { ...replay.memory, open, previous: intervals.at(-2) ?? null };
 }
