@@ -204,9 +204,62 @@ describe('discovered addresses', () => {
     expect((await stage.post(url, { ...body, name: 'x', machine_id: other.machine_ids[0] })).status).toBe(404);
     expect(await stage.post(url, { ...body, name: 'a/b' })).toMatchObject({
       status: 400,
-      body: { errors: [{ field: 'name', accepted: 'a name without spaces, "/", "+" or "#"' }] },
+      body: { errors: [{ field: 'name', accepted: 'a name of 1 to 64 characters without spaces, "/", "+" or "#"' }] },
     });
     expect((await stage.post(url, { ...body, name: 'x' }, stage.otherToken)).status).toBe(404);
+  });
+
+  test('are refused with limits that a plant file would not take either', async () => {
+    const id = await discover('millrace/berlin/line-01/m-001/inverted');
+    const body = { machine_id: stage.plant.machine_ids[0], name: 'x', kind: 'measurement', quantity: 'flow' };
+    const cases: [Record<string, unknown>, { field: string; value: unknown; accepted: string }][] = [
+      [
+        { limit_low: 9, limit_high: 5 },
+        { field: 'limit_high', value: 5, accepted: 'a number above limit_low (9)' },
+      ],
+      [
+        { range_low: 9, range_high: 5 },
+        { field: 'range_high', value: 5, accepted: 'a number above range_low (9)' },
+      ],
+      [
+        { kind: 'order', limit_high: 5 },
+        { field: 'limit_high', value: 5, accepted: 'nothing, since a signal of kind order has no limits' },
+      ],
+      [{ kind: 'counter' }, { field: 'quantity', value: 'flow', accepted: 'good, reject or total for a counter' }],
+      [
+        { machine_id: undefined },
+        {
+          field: 'machine_id',
+          value: null,
+          accepted: 'the machine_id of a machine (or signal_id, to map to a signal that is there)',
+        },
+      ],
+    ];
+    for (const [wrong, error] of cases) {
+      const answer = await stage.post(`/api/v1/discovered/${id}/map`, { ...body, ...wrong }, stage.tokens.engineer);
+      expect(answer).toMatchObject({ status: 400, body: { type: '/problems/validation', errors: [error] } });
+    }
+  });
+
+  test('of a renamed topic are mapped to the signal that is there', async () => {
+    const { plant, tokens } = stage;
+    const id = await discover('millrace/berlin/line-01/m-001/temp-new');
+    const url = `/api/v1/discovered/${id}/map`;
+    expect((await stage.post(url, { signal_id: 999_999 }, tokens.engineer)).status).toBe(404);
+    expect((await stage.post(url, { signal_id: plant.temperature }, stage.otherToken)).status).toBe(404);
+    expect(await stage.post(url, { signal_id: plant.temperature, name: 'x' }, tokens.engineer)).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: 'name' }] },
+    });
+    expect(await stage.post(url, { signal_id: plant.temperature }, tokens.engineer)).toMatchObject({
+      status: 201,
+      body: { signal_id: plant.temperature },
+    });
+    const signal = await stage.get(`/api/v1/signals/${plant.temperature}`);
+    expect(signal.body.sources).toContainEqual(
+      expect.objectContaining({ protocol: 'mqtt', address: 'millrace/berlin/line-01/m-001/temp-new' }),
+    );
+    expect((await stage.get('/api/v1/discovered?q=temp-new')).body.items).toEqual([]);
   });
 
   test('can be ignored and taken back', async () => {

@@ -3,7 +3,7 @@ import type { Connection } from '../../core/database.ts';
 import type { mapBody } from '../schemas/discovered.ts';
 
 /**
- * Makes a signal of a discovered address, in the caller's transaction. The triggers on signal and signal_source tell
+ * Maps a discovered address to a signal that is there, or to a new one, in the caller's transaction. The triggers on signal and signal_source tell
  * ingest, which then stores the parked readings. Answers what is in the way instead, if something is.
  */
 export async function mapDiscovered(
@@ -11,12 +11,39 @@ export async function mapDiscovered(
   discoveredId: number,
   organizationId: number,
   body: z.output<typeof mapBody>,
-): Promise<{ signal_id: number } | 'no such address' | 'no such machine' | 'name taken' | 'address taken'> {
+): Promise<
+  { signal_id: number } | 'no such address' | 'no such machine' | 'no such signal' | 'name taken' | 'address taken'
+> {
   const [address] = await connection.query<{ protocol: string; address: string }>(
     'select protocol, address from discovered_address where discovered_address_id = $1 for update',
     [discoveredId],
   );
   if (address === undefined) return 'no such address';
+  const signal =
+    body.signal_id === undefined
+      ? await makeSignal(connection, organizationId, body)
+      : await findSignal(connection, body.signal_id);
+  if (typeof signal === 'string') return signal;
+  const mapped = await connection.execute(
+    `insert into signal_source (organization_id, signal_id, protocol, address) values ($1, $2, $3, $4)
+     on conflict (organization_id, protocol, server, address) do nothing`,
+    [organizationId, signal.signal_id, address.protocol, address.address],
+  );
+  return mapped === 1 ? signal : 'address taken';
+}
+
+async function findSignal(connection: Connection, signalId: number): Promise<{ signal_id: number } | 'no such signal'> {
+  const [signal] = await connection.query<{ signal_id: number }>('select signal_id from signal where signal_id = $1', [
+    signalId,
+  ]);
+  return signal ?? 'no such signal';
+}
+
+async function makeSignal(
+  connection: Connection,
+  organizationId: number,
+  body: z.output<typeof mapBody>,
+): Promise<{ signal_id: number } | 'no such machine' | 'name taken'> {
   const [machine] = await connection.query<{ machine_id: number }>(
     'select machine_id from machine where machine_id = $1',
     [body.machine_id],
@@ -34,8 +61,8 @@ export async function mapDiscovered(
       body.name,
       body.kind,
       body.quantity,
-      body.unit,
-      body.expected_interval_seconds,
+      body.unit ?? '',
+      body.expected_interval_seconds ?? 1,
       body.range_low ?? null,
       body.range_high ?? null,
       body.limit_low_low ?? null,
@@ -44,11 +71,5 @@ export async function mapDiscovered(
       body.limit_high_high ?? null,
     ],
   );
-  if (signal === undefined) return 'name taken';
-  const mapped = await connection.execute(
-    `insert into signal_source (organization_id, signal_id, protocol, address) values ($1, $2, $3, $4)
-     on conflict (organization_id, protocol, server, address) do nothing`,
-    [organizationId, signal.signal_id, address.protocol, address.address],
-  );
-  return mapped === 1 ? signal : 'address taken';
+  return signal ?? 'name taken';
 }

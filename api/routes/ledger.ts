@@ -146,7 +146,7 @@ export function addLedger(app: App, api: Api): void {
     {
       schema: {
         tags,
-        summary: 'Make a signal of it; parked readings follow',
+        summary: 'Make a signal of it, or map it to signal_id; parked readings follow',
         params: idParameters,
         body: mapBody,
         response: { 201: mapAnswer },
@@ -155,7 +155,7 @@ export function addLedger(app: App, api: Api): void {
     async (request, reply) => {
       const { organization_id } = needRole(request, ['engineer']);
       const { id } = request.params;
-      const { name, machine_id } = request.body;
+      const { name, machine_id = 0, signal_id = 0 } = request.body;
       const signal = await change(api, request, async (connection) => {
         const outcome = await mapDiscovered(connection, id, organization_id, request.body);
         switch (outcome) {
@@ -163,6 +163,8 @@ export function addLedger(app: App, api: Api): void {
             throw notFound('discovered address', id);
           case 'no such machine':
             throw notFound('machine', machine_id);
+          case 'no such signal':
+            throw notFound('signal', signal_id);
           case 'name taken':
             throw new ProblemError('conflict', `Machine ${machine_id} already has a signal ${name}.`);
           case 'address taken':

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { signalSchema } from '../../core/plant/plant-document.ts';
+import { findSignalProblems } from '../../core/plant/plant-rules.ts';
 import { flagInput, id, idInput, pageOf, pageQuery, timestamp } from './common.ts';
 import { signalKind } from './signal.ts';
 
@@ -26,25 +28,50 @@ export const discoveredQuery = pageQuery.extend({
 });
 export type DiscoveredQuery = z.input<typeof discoveredQuery>;
 
-/** Makes a signal of the address; ingest then stores the parked readings under it. */
-export const mapBody = z.object({
-  machine_id: id,
-  name: z
-    .string()
-    .min(1)
-    .max(100)
-    .regex(/^[^/+#\s]+$/, 'a name without spaces, "/", "+" or "#"'),
-  kind: signalKind,
-  quantity: z.string().min(1).max(100),
-  unit: z.string().max(50).default(''),
-  expected_interval_seconds: z.number().positive().default(1),
-  range_low: z.number().optional(),
-  range_high: z.number().optional(),
-  limit_low_low: z.number().optional(),
-  limit_low: z.number().optional(),
-  limit_high: z.number().optional(),
-  limit_high_high: z.number().optional(),
-});
+const { name, quantity, unit, expected_interval_seconds } = signalSchema.shape;
+const number = z.number().nullable().optional();
+/** What a new signal cannot be made without, in the words of a plant file. */
+const needed = {
+  machine_id: 'the machine_id of a machine (or signal_id, to map to a signal that is there)',
+  name: 'a name of 1 to 64 characters without spaces, "/", "+" or "#"',
+  kind: signalKind.options.join(', '),
+  quantity: 'a word such as temperature; for a counter good, reject or total',
+} as const;
+
+/**
+ * Maps the address to the signal `signal_id` (a topic that was renamed, say), or else makes a signal of it, by the rules
+ * of a plant file; ingest then stores the parked readings under it.
+ */
+export const mapBody = z
+  .object({
+    signal_id: id.optional(),
+    machine_id: id.optional(),
+    name: name.optional(),
+    kind: signalKind.optional(),
+    quantity,
+    unit: unit.unwrap().optional(),
+    expected_interval_seconds: expected_interval_seconds.unwrap().optional(),
+    range_low: number,
+    range_high: number,
+    limit_low_low: number,
+    limit_low: number,
+    limit_high: number,
+    limit_high_high: number,
+  })
+  .superRefine((body, context) => {
+    const report = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });
+    if (body.signal_id !== undefined) {
+      for (const [field, value] of Object.entries(body)) {
+        if (field !== 'signal_id' && value !== undefined)
+          report([field], 'nothing beside signal_id, which names a signal that is there');
+      }
+      return;
+    }
+    for (const [field, accepted] of Object.entries(needed)) {
+      if (body[field as keyof typeof needed] === undefined) report([field], accepted);
+    }
+    for (const { path, accepted } of findSignalProblems(body)) report(path, accepted);
+  });
 export type MapBody = z.input<typeof mapBody>;
 export const mapAnswer = z.object({ signal_id: id });
 export type MapAnswer = z.output<typeof mapAnswer>;

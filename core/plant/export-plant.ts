@@ -1,12 +1,17 @@
 import type { Database } from '../database.ts';
-import { checkPlant } from './check-plant.ts';
+import { checkPlant, valueAt } from './check-plant.ts';
 import type { Plant, PlantInput } from './plant-document.ts';
 
 /**
  * The plant of one enterprise as it stands in the database, in the order in which people see it. Reads one snapshot.
- * Throws when there is no such enterprise, and when what is stored would not be accepted by an import.
+ * What is stored and would not be accepted by an import is written all the same, since a file is where it is put right;
+ * `onProblem` gets a sentence for each. Throws when there is no such enterprise.
  */
-export async function exportPlant(database: Database, enterprise: string): Promise<Plant> {
+export async function exportPlant(
+  database: Database,
+  enterprise: string,
+  onProblem: (sentence: string) => void = () => undefined,
+): Promise<Plant> {
   const rows = await database.query<{ plant: PlantInput | null }>(exportSql, [enterprise]);
   const written = rows[0]?.plant;
   if (written === undefined || written === null) {
@@ -15,13 +20,12 @@ export async function exportPlant(database: Database, enterprise: string): Promi
     );
   }
   const { plant, problems } = checkPlant(written);
-  if (plant === undefined) {
-    const [first] = problems;
-    throw new Error(
-      `What is stored is no plant that could be imported: ${first?.path.join('.')} needs ${first?.accepted}.`,
-    );
+  if (plant !== undefined) return plant;
+  for (const { path, accepted } of problems) {
+    onProblem(`${path.join('.')} is ${JSON.stringify(valueAt(written, path))}; accepted is ${accepted}.`);
   }
-  return plant;
+  // Every column is in the statement, so that the defaults which a check fills in are there already.
+  return written as Plant;
 }
 
 /** One statement, so that the document is of one moment. JSON carries float8 to its last digit. */

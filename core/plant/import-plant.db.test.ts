@@ -71,6 +71,23 @@ describe.each(testEngines())('a plant in the database (%s)', (engine) => {
     expect(await database.query('select count(*) as n from organization')).toEqual([{ n: 0 }]);
   });
 
+  it('exports what is stored, even if an import would not take it, and says what to put right', async () => {
+    const database = await createTestDatabase(engine);
+    await importPlant(database, reference);
+    await database.execute(
+      `update signal set limit_high = 5, limit_low = 9, limit_low_low = null, limit_high_high = null
+        where signal_id = (select min(signal_id) from signal where kind = 'measurement')`,
+    );
+    const sentences: string[] = [];
+    const plant = await exportPlant(database, 'millrace', (sentence) => sentences.push(sentence));
+    expect(sentences).toEqual([
+      expect.stringMatching(/limit_high is 5; accepted is a number above limit_low \(9\)\.$/),
+    ]);
+    const csv = writePlantCsv(plant);
+    expect(() => readPlantCsv(csv)).toThrow(/limit_high: "5" is there; accepted is a number above limit_low \(9\)/);
+    expect(checkPlant(plant).problems).toHaveLength(1);
+  });
+
   it('keeps two enterprises apart, even with the same site names', async () => {
     const database = await createTestDatabase(engine);
     const small = (enterprise: string): Plant => {

@@ -49,8 +49,16 @@ async function main(): Promise<void> {
       return;
     }
     case 'export': {
-      const plant = await withDatabase((database) => exportPlant(database, settings.ENTERPRISE));
-      writePlantFile(requireFile(file), plant, delimiter);
+      const path = requireFile(file);
+      const problems: string[] = [];
+      const plant = await withDatabase((database) =>
+        exportPlant(database, settings.ENTERPRISE, (sentence) => problems.push(sentence)),
+      );
+      writePlantFile(path, plant, delimiter);
+      if (problems.length > 0) {
+        const warning = `${path} cannot be imported as it is; put right first:\n${problems.join('\n')}\n`;
+        process.stderr.write(warning);
+      }
       process.stdout.write(`${file}: ${describe(plant)}.\n`);
       return;
     }
@@ -117,7 +125,9 @@ try {
   const isPlain = error instanceof PlantFileError || error instanceof SettingsError;
   process.stderr.write(isPlain ? `${error.message}\n` : `${sentence(error)}\n`);
   if (error instanceof PlantFileError)
-    process.stderr.write(`\n${error.problems.length} problems; nothing was imported.\n`);
+    process.stderr.write(
+      `\n${error.problems.length} problem${error.problems.length === 1 ? '' : 's'}; nothing was imported.\n`,
+    );
   process.exitCode = 1;
 }
 

@@ -98,7 +98,7 @@ function findMachineProblems(
   findRepeats(signals, [...path, 'signals'], 'name', 'a signal name used once in its machine', report);
   for (const [index, signal] of signals.entries()) {
     const signalPath = [...path, 'signals', index];
-    findSignalProblems(signal, signalPath, report);
+    problemsOfSignal(signal, signalPath, report);
     for (const [sourceIndex, source] of list(signal, 'sources').entries()) {
       const address = text(source, 'address');
       if (address === undefined) continue;
@@ -113,12 +113,23 @@ function findMachineProblems(
   }
 }
 
-function findSignalProblems(signal: unknown, path: Path, report: Report): void {
+/** What the fields of one signal say against each other, for whoever makes a single signal. Paths begin at the signal. */
+export function findSignalProblems(signal: unknown): PlantProblem[] {
+  const problems: PlantProblem[] = [];
+  problemsOfSignal(signal, [], (path, accepted) => void problems.push({ path, accepted }));
+  return problems;
+}
+
+function problemsOfSignal(signal: unknown, path: Path, report: Report): void {
+  const kind = text(signal, 'kind') ?? 'measurement';
+  // Codes and names have no order, so that "above" says nothing of them.
+  const isUnordered = ['state', 'fault', 'order'].includes(kind);
   let lower: { name: string; value: number } | undefined;
   for (const name of ['limit_low_low', 'limit_low', 'limit_high', 'limit_high_high']) {
     const value = number(signal, name);
     if (value === undefined) continue;
-    if (lower !== undefined && value <= lower.value) {
+    if (isUnordered) report([...path, name], `nothing, since a signal of kind ${kind} has no limits`);
+    else if (lower !== undefined && value <= lower.value) {
       report([...path, name], `a number above ${lower.name} (${lower.value})`);
     }
     lower = { name, value };
@@ -128,7 +139,7 @@ function findSignalProblems(signal: unknown, path: Path, report: Report): void {
   if (rangeLow !== undefined && rangeHigh !== undefined && rangeHigh <= rangeLow) {
     report([...path, 'range_high'], `a number above range_low (${rangeLow})`);
   }
-  const isCounter = field(signal, 'kind') === 'counter';
+  const isCounter = kind === 'counter';
   if (isCounter && !['good', 'reject', 'total'].includes(text(signal, 'quantity') ?? '')) {
     report([...path, 'quantity'], 'good, reject or total for a counter');
   }

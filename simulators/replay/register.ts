@@ -1,8 +1,9 @@
 import type { Database } from '../../core/database.ts';
 import { checkPlant } from '../../core/plant/check-plant.ts';
+import { findPlantProblems } from '../../core/plant/plant-rules.ts';
 import { exportPlant } from '../../core/plant/export-plant.ts';
 import { importPlant } from '../../core/plant/import-plant.ts';
-import type { PlantInput } from '../../core/plant/plant-document.ts';
+import { plantSchema, type PlantInput } from '../../core/plant/plant-document.ts';
 import { PlantFileError } from '../../core/plant/plant-file-error.ts';
 import { SettingsError } from '../../core/settings.ts';
 
@@ -28,13 +29,16 @@ export async function registerReplay(
     if (!String(error).includes('There is no plant')) throw error;
     return { enterprise, sites: [] };
   });
+  const known = new Set(findPlantProblems(plant).map((problem) => JSON.stringify(problem)));
+  const addresses = new Set(listMqttAddresses(plant));
   const site = findOrAdd<SiteInput>(plant.sites, { name: siteName, time_zone: zone });
   const line = findOrAdd<LineInput>((site.lines ??= []), { name: lineName });
   const machine = findOrAdd<MachineInput>((line.machines ??= []), { name: machineName, class: 'recorded' });
   machine.signals ??= [];
   let added = 0;
   for (const name of signals) {
-    if (machine.signals.some((signal) => signal.name === name)) continue;
+    // An address that was mapped to a signal of another name is known as well.
+    if (machine.signals.some((signal) => signal.name === name) || addresses.has(`${prefix}/${name}`)) continue;
     added++;
     machine.signals.push({
       name,
@@ -43,12 +47,14 @@ export async function registerReplay(
     });
   }
   const checked = checkPlant(plant);
-  if (checked.plant === undefined) {
+  // What was wrong in the plant before is not this recording's: it must not keep it from being registered.
+  const problems = (checked.problems ?? []).filter((problem) => !known.has(JSON.stringify(problem)));
+  if (problems.length > 0) {
     throw new PlantFileError(
-      checked.problems.map(({ path, accepted }) => ({ row: 1, column: path.join('.'), value: prefix, accepted })),
+      problems.map(({ path, accepted }) => ({ row: 1, column: path.join('.'), value: prefix, accepted })),
     );
   }
-  await importPlant(database, checked.plant);
+  await importPlant(database, checked.plant ?? plantSchema.parse(plant));
   return added;
 }
 
@@ -63,6 +69,12 @@ export function checkPrefix(prefix: string | undefined): string {
 type SiteInput = PlantInput['sites'][number];
 type LineInput = NonNullable<SiteInput['lines']>[number];
 type MachineInput = NonNullable<LineInput['machines']>[number];
+
+function listMqttAddresses({ sites }: PlantInput): string[] {
+  const machines = sites.flatMap((site) => (site.lines ?? []).flatMap((line) => line.machines ?? []));
+  const sources = machines.flatMap(({ signals = [] }) => signals.flatMap((signal) => signal.sources ?? []));
+  return sources.filter(({ protocol }) => protocol === 'mqtt').map(({ address }) => address);
+}
 
 function findOrAdd<Item extends { name: string }>(items: Item[], item: Item): Item {
   const found = items.find((each) => each.name === item.name);

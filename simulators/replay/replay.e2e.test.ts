@@ -120,6 +120,8 @@ describe('replay', () => {
       },
       { name: 'speed' },
     ]);
+    // What is wrong elsewhere in the plant is no recording's fault; what was mapped by hand is known.
+    await database.execute("update signal set limit_low = 9, limit_high = 5, name = 'oil' where name = 'oil_pressure'");
     const again = await replay([...parameters, '--keep-going'], { DATABASE_URL: database.url });
     expect(again.code).toBe(0);
     expect(again.out).toMatch(/2 signals .* 0 of them new/);
