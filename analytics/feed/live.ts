@@ -3,6 +3,7 @@ import { createFusion, type FusionMemory } from '../alarms/machine-anomaly.ts';
 import { createDetector, type Detector } from '../anomaly/detector-memory.ts';
 import type { Plant } from '../plant.ts';
 import { createStateMemory, fallSilent, type StateMemory } from '../states/machine-states.ts';
+import { type EarlyReadings, releaseEarly } from './early-readings.ts';
 import { createOutcome, type Outcome, noteInterval } from './outcome.ts';
 import { type Columns, packColumns, restoreColumns, UnreadableMemoryError, unpackColumns } from './pack-columns.ts';
 
@@ -22,6 +23,8 @@ export interface MachineMemory {
   run_started_us: number;
   last_running_us: number;
   judged_from_us: number;
+  /** Readings stamped ahead of their arrival, which wait until time has come up to them. */
+  early: EarlyReadings[];
 }
 
 /** Everything the follower holds in memory: the plant, what it remembers of it, and what it has not written yet. */
@@ -54,6 +57,7 @@ export function createLive(plant: Plant): Live {
       run_started_us: 0,
       last_running_us: 0,
       judged_from_us: 0,
+      early: [],
     })),
     last_us: new Float64Array(n),
     last_good_us: new Float64Array(n),
@@ -86,7 +90,11 @@ export function restoreLive(plant: Plant, parts: ReadonlyMap<string, Buffer>): L
     for (const memory of parseMachines(machines)) {
       const index = plant.machine_of.get(memory.machine_id);
       if (index !== undefined)
-        live.machines[index] = { ...memory, states: { ...createStateMemory(), ...memory.states } };
+        live.machines[index] = {
+          ...memory,
+          early: memory.early ?? [],
+          states: { ...createStateMemory(), ...memory.states },
+        };
     }
   }
   const signals = parts.get('signals');
@@ -132,11 +140,12 @@ function signalColumns(live: Live): Columns {
 }
 
 /**
- * Time passes: machines of which nothing arrived for longer than their limit go to no_data. `watermarkMs` (by the
+ * Time passes: readings stamped ahead of it become part of the past, and machines of which nothing arrived for longer than their limit go to no_data. `watermarkMs` (by the
  * database's clock) is the moment up to which every stored batch has been processed. Silence is judged by arrival, so
  * that a machine whose clock is minutes off is not silent; the interval begins at the source time last heard.
  */
 export function passTime(live: Live, watermarkMs: number): void {
+  releaseEarly(live, watermarkMs * 1000);
   for (const [machine, memory] of live.machines.entries()) {
     const limitUs = live.plant.machines[machine]?.silence_us ?? Number.POSITIVE_INFINITY;
     if ((watermarkMs - memory.arrived_ms) * 1000 <= limitUs) continue;

@@ -1,11 +1,17 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { silentLog } from '../../core/log.ts';
+import { appendReading, createColumns } from '../../core/reading-columns.ts';
 import { createTestDatabase, type TestDatabase, testEngines } from '../../core/testing/database.ts';
 import { storeReadings } from '../../core/testing/store-readings.ts';
 import { writeShiftInstances } from '../oee/shift-instances.ts';
 import { writeSlices } from '../oee/write-slices.ts';
+import { recomputeStates } from '../states/recompute.ts';
+import { loadPlant } from '../plant.ts';
 import { insertSmallPlant, type SmallMachine } from '../testing/small-plant.ts';
+import { readMemory } from './checkpoint.ts';
 import { createFollower } from './follow-feed.ts';
+import { createLive, passTime, restoreLive, snapshotLive } from './live.ts';
+import { processBatch } from './process-batch.ts';
 
 const nowUs = Math.floor(performance.timeOrigin) * 1000;
 const hourUs = 3600e6;
@@ -43,8 +49,12 @@ describe.each(testEngines())('readings of odd times on %s', (engine) => {
     expect(await statesOf(0)).toMatchObject([{ state: 'no_data', ended: null }]);
     // Told late, and before it: the states are computed again up to the live end.
     await say(0, 'state', old - 10e6, execute);
-    // One checkpoint and no other: what it wrote is what the OEE job sees that it rings for.
-    await createFollower({ database, log: silentLog, idleMs: 1000, recomputeAfterMs: 0 }).drain();
+    await settle();
+    // And once more by itself: what it writes is what an OEE job sees before the follower has looked at the clock again.
+    await database.withTransaction(async (connection) => {
+      const live = restoreLive(await loadPlant(connection), await readMemory(connection));
+      await recomputeStates(connection, live, 0, old - 10e6, old);
+    });
     const at = (old - nowUs) / 1e6;
     expect(await statesOf(0)).toEqual([
       { state: 'running', started: at - 10, ended: at },
@@ -63,5 +73,55 @@ describe.each(testEngines())('readings of odd times on %s', (engine) => {
     );
     expect(sum?.running).toBeLessThanOrEqual(30);
     expect(sum?.no_data).toBeGreaterThan(3600);
+  });
+
+  it('a reading stamped ahead of its arrival blinds no machine, and counts when time has come up to it', async () => {
+    const follower = follow();
+    const [at] = await database.query<{ us: number }>(
+      `select (extract(epoch from clock_timestamp()) * 1e6)::float8 as us`,
+    );
+    const start = Math.floor(((at?.us ?? 0) - 60e6) / 1e6) * 1e6;
+    await say(1, 'state', start, 4);
+    const future = start + 20 * hourUs;
+    for (const [signal, value] of [
+      ['state', execute],
+      ['temperature', 50],
+      ['good', 1000],
+    ] as const)
+      await say(1, signal, future, value);
+    await follower.drain(true);
+    for (let second = 1; second <= 5; second++) await say(1, 'temperature', start + second * 1e6, 95);
+    await say(1, 'good', start + 5e6, 10);
+    await say(1, 'good', start + 6e6, 12);
+    await say(1, 'state', start + 6e6, 9);
+    await settle(follower);
+    const from = (start - nowUs) / 1e6;
+    expect(await statesOf(1)).toEqual([
+      { state: 'idle', started: from, ended: from + 6 },
+      { state: 'down', started: from + 6, ended: null },
+    ]);
+    const alarms = await database.query('select kind from alarm where machine_id = $1 and returned_at is null', [
+      machines[1]?.machine_id,
+    ]);
+    expect(alarms).toContainEqual({ kind: 'limit_high_high' });
+
+    // Twenty hours on, without waiting for them: the batches and the readings are that much older.
+    const plant = await loadPlant(database);
+    const live = createLive(plant);
+    const slot = plant.slot_of[machines[2]?.signals['good'] ?? 0] ?? -1;
+    const counts = createColumns(4);
+    for (const [time, value] of [
+      [start, 10],
+      [start + hourUs, 500],
+    ] as const)
+      appendReading(counts, time, machines[2]?.signals['good'] ?? 0, value, 192);
+    processBatch(live, counts, counts.length, start / 1000);
+    const restored = restoreLive(plant, snapshotLive(live));
+    passTime(restored, (start + hourUs - 1e6) / 1000);
+    expect([restored.last_us[slot], restored.counter_value[slot]]).toEqual([start, 10]);
+    expect(restored.outcome.recompute).toEqual([]);
+    passTime(restored, (start + hourUs) / 1000);
+    expect([restored.last_us[slot], restored.counter_value[slot]]).toEqual([start + hourUs, 500]);
+    expect(restored.outcome.recompute).toEqual([{ machine: 2, from_us: start + hourUs, to_us: start + hourUs }]);
   });
 });

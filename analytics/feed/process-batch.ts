@@ -15,6 +15,7 @@ import {
   tellOrder,
   tellState,
 } from '../states/machine-states.ts';
+import { aheadToleranceUs, takeEarly } from './early-readings.ts';
 import type { Live, MachineMemory } from './live.ts';
 import { addCount, addLateHeard, noteInterval } from './outcome.ts';
 
@@ -40,7 +41,7 @@ export function knowsAll(live: Live, readings: ReadingColumns): boolean {
 /**
  * Routes the rows of one batch to the state machines, in the order in which they were stored. What they change is
  * collected in `live.outcome`. Rows from `liveRows` on are historical (store-and-forward): they count for states and
- * pieces, but raise no alarm and teach no detector. Depends on nothing but the memory and the batch, so that a replay after a crash gives
+ * pieces, but raise no alarm and teach no detector. What is stamped ahead of its arrival waits (`early-readings.ts`). Depends on nothing but the memory and the batch, so that a replay after a crash gives
  * the same again.
  */
 export function processBatch(live: Live, readings: ReadingColumns, liveRows: number, storedAtMs: number): void {
@@ -69,6 +70,10 @@ export function processBatch(live: Live, readings: ReadingColumns, liveRows: num
       addLateHeard(outcome, machine, timeUs);
       if (signal.role !== Role.measurement)
         outcome.late.push({ machine, slot, time_us: timeUs, value: usable ? value : Number.NaN });
+      continue;
+    }
+    if (timeUs > storedAtMs * 1000 + aheadToleranceUs) {
+      takeEarly(live, slot, timeUs, usable ? value : Number.NaN);
       continue;
     }
     lastUs[slot] = timeUs;
