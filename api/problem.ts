@@ -61,6 +61,9 @@ export function toProblem(error: unknown): ProblemError {
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new ProblemError('malformed', message ?? 'The request could not be read.');
   }
+  // U+0000 from where no schema looks, such as the inside of a cursor.
+  if (code === '22021')
+    return new ProblemError('malformed', 'A text holds U+0000, which cannot be compared; leave it out.');
   if (code === '57014') {
     return new ProblemError('unavailable', 'The question took too long; ask for a shorter range.', {
       retry_after_seconds: 5,

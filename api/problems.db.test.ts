@@ -52,6 +52,23 @@ describe('what goes wrong is answered as problem details', () => {
     expect(answer.body.detail).toContain(accepted);
   });
 
+  test.each(['machines?q=%00', 'signals?q=a%00b', 'discovered?q=%00'])('a text with U+0000: %s', async (path) => {
+    expect(await stage.get(`/api/v1/${path}`)).toMatchObject({
+      status: 400,
+      body: { type: '/problems/validation', errors: [{ field: 'q', accepted: 'a text without U+0000' }] },
+    });
+  });
+
+  test('a text with U+0000 in a body, and inside of a cursor', async () => {
+    const login = await stage.post('/api/v1/login', { email: 'engineer@millrace.local', password: 'a\u0000bcdefgh' });
+    expect(login).toMatchObject({ status: 400, body: { errors: [{ field: 'password' }] } });
+    const cursor = Buffer.from('["\\u0000"]').toString('base64url');
+    expect(await stage.get(`/api/v1/sites?cursor=${cursor}`)).toMatchObject({
+      status: 400,
+      body: { type: '/problems/malformed' },
+    });
+  });
+
   test('a body that is too large, no JSON, or not JSON at all', async () => {
     const url = '/api/v1/work-orders';
     const headers = { authorization: `Bearer ${stage.tokens.planner}` };
