@@ -61,3 +61,17 @@ test('what was acknowledged while a session was away is delivered when it return
   };
   expect(await waitUntil('all 1000 have been delivered', all, { limitMs: 20_000 })).toBe(true);
 });
+
+test('what is published after a start and before the first session is not acknowledged to nobody', async () => {
+  const publisher = await connect();
+  const sent = Promise.all(
+    Array.from({ length: 20 }, (_, n) => publisher.publishAsync('plant/a', String(n), { qos: 1 })),
+  );
+  const heard = new Set<string>();
+  const subscriber = await connect(session);
+  subscriber.on('message', (_topic, payload) => heard.add(payload.toString()));
+  await subscriber.subscribeAsync('plant/#', { qos: 1 });
+  await sent;
+  await waitUntil('all 20 have been heard', () => heard.size === 20);
+  expect(heard.size).toBe(20);
+});

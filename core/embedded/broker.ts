@@ -20,6 +20,7 @@ export async function startEmbeddedBroker(options: { port?: number; log: Log }):
     concurrency: 1000,
     queueLimit: 10_000,
   });
+  holdUntilSubscribed(broker);
   broker.on('clientError', (client, error) => log.debug({ client: client.id, error }, 'client error'));
   broker.on('connectionError', (_client, error) => log.debug({ error }, 'connection refused'));
   const server = createServer((socket) => {
@@ -51,4 +52,33 @@ function listen(server: Server, port: number): Promise<number> {
       resolve(typeof address === 'object' && address !== null ? address.port : port);
     });
   });
+}
+
+/** Publishers wait so long, at most, for the first session after a start. */
+const holdMs = 10_000;
+
+/**
+ * Takes no message until a session that outlives its connection (ingest's) has subscribed. After the broker alone was
+ * started anew, publishers come back in the same second as ingest; what they published in between would be acknowledged
+ * and reach nobody. Held back it is simply not acknowledged yet, and with the connection's end it is sent again.
+ */
+function holdUntilSubscribed(broker: Aedes): void {
+  let held: (() => void)[] | undefined = [];
+  function open(): void {
+    for (const take of held ?? []) take();
+    held = undefined;
+  }
+  const timer = setTimeout(open, holdMs);
+  timer.unref();
+  broker.on('subscribe', (_subscriptions, client) => {
+    if ((client as { clean?: boolean }).clean === false) open();
+  });
+  broker.on('closed', () => clearTimeout(timer));
+  const authorize = broker.authorizePublish;
+  broker.authorizePublish = (client, packet, done) => {
+    const take = (): void => authorize.call(broker, client, packet, done);
+    // Births and deaths of Sparkplug are QoS 0 and healed by its own rules; they need no holding.
+    if (held === undefined || packet.qos === 0) take();
+    else held.push(take);
+  };
 }
