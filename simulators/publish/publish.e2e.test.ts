@@ -27,7 +27,8 @@ const proxies: TcpProxy[] = [];
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'millrace-simulator-'));
   broker = await startEmbeddedBroker({ log: silentLog });
-  listener = await connectAsync(broker.url, { protocolVersion: 4 });
+  // A session that lasts, as ingest's: the broker takes no QoS 1 message before it has one.
+  listener = await connectAsync(broker.url, { protocolVersion: 4, clean: false, clientId: 'listener' });
   heard = [];
   listener.on('message', (topic, payload) => heard.push({ topic, payload }));
   await listener.subscribeAsync('#', { qos: 1 });
