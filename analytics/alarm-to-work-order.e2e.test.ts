@@ -109,7 +109,7 @@ describe.each(['postgres', 'redis'] as const)('analytics with its queues on %s',
       await say(start + 2000, 401);
       const found = () => orders().then((rows) => rows.filter((row) => row.machine_id === machine?.machine_id));
       await waitUntil('the order is there', async () => (await found()).length === 1);
-      expect((await found())[0]).toMatchObject({ failure_mode: 'plc_401', condition: 'active' });
+      expect((await found())[0]).toMatchObject({ failure_mode: 'electrical', condition: 'active' });
       await say(start + 3000, 0);
       await waitUntil('the condition is cleared', async () => (await found())[0]?.condition === 'cleared', {
         limitMs: 20_000,

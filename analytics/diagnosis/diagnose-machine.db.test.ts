@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { now } from '../../core/clock.ts';
 import { createTestDatabase, type TestDatabase, testEngines } from '../../core/testing/database.ts';
 import { storeReadings } from '../../core/testing/store-readings.ts';
+import { raiseWorkOrder } from '../maintenance/raise-work-order.ts';
 import { insertSmallPlant, type SmallPlant } from '../testing/small-plant.ts';
 import type { Evidence } from './freeze-evidence.ts';
 import { diagnoseMachine, machinesToDiagnose } from './diagnose-machine.ts';
@@ -11,7 +12,7 @@ describe.each(testEngines())('diagnosis on %s', (engine) => {
   let plant: SmallPlant;
   beforeAll(async () => {
     database = await createTestDatabase(engine);
-    plant = await insertSmallPlant(database, 8);
+    plant = await insertSmallPlant(database, 14);
   });
   const idOf = (machine: number): number => plant.machines[machine]?.machine_id ?? 0;
 
@@ -177,5 +178,34 @@ describe.each(testEngines())('diagnosis on %s', (engine) => {
     await raise(5, 'vibration', 'limit_high_high');
     await Promise.all(Array.from({ length: 10 }, () => diagnoseMachine(database, idOf(5))));
     expect(await faults(5)).toHaveLength(1);
+  });
+
+  it('the fault code after the breakdown, when its limits have returned, belongs to the failure before it', async () => {
+    const machine = 12;
+    await raise(machine, 'torque', 'limit_high_high', 95, 3);
+    for (const fault of await diagnoseMachine(database, idOf(machine))) await raiseWorkOrder(database, fault);
+    expect(await faults(machine)).toMatchObject([{ failure_mode: 'tool_wear' }]);
+    // The machine stops: the limits return, and the fault is over before the code is seen.
+    await returnAlarms(machine);
+    await database.query('update fault set ended_at = clock_timestamp() where machine_id = $1', [idOf(machine)]);
+    await raise(machine, 'fault', 'fault_code', 401, 0);
+    for (const fault of await diagnoseMachine(database, idOf(machine))) await raiseWorkOrder(database, fault);
+    expect(
+      await database.query('select failure_mode, occurrences, condition from work_order where machine_id = $1', [
+        idOf(machine),
+      ]),
+    ).toEqual([{ failure_mode: 'tool_wear', occurrences: 2, condition: 'active' }]);
+  });
+
+  it('a fault code names an unknown fault, and alone gives the failure that it stands for', async () => {
+    await raise(13, 'pressure', 'limit_low_low', 5);
+    await diagnoseMachine(database, idOf(13));
+    expect(await faults(13)).toMatchObject([{ failure_mode: 'unknown' }]);
+    await raise(13, 'fault', 'fault_code', 301, 0);
+    await diagnoseMachine(database, idOf(13));
+    expect(await faults(13)).toMatchObject([{ failure_mode: 'tool_wear', alarms: 2 }]);
+    await raise(11, 'fault', 'fault_code', 201, 0);
+    await diagnoseMachine(database, idOf(11));
+    expect(await faults(11)).toMatchObject([{ failure_mode: 'overheating', alarms: 1 }]);
   });
 });

@@ -2,7 +2,9 @@ import type { Connection, Database } from '../../core/database.ts';
 import { alarmSeverity } from '../alarms/priority.ts';
 import type { AlarmChange } from '../feed/outcome.ts';
 import { deservesWork } from './deserves-work.ts';
+import { failureModeOfCode, modeOfFaultCode } from './fault-codes.ts';
 import { abnormal, freezeEvidence } from './freeze-evidence.ts';
+import { readKnownFailures } from './known-failures.ts';
 import { type MachineAlarm, readAlarms, readSensors, type Sensor } from './read-symptoms.ts';
 import { diagnose, explains, isFailureMode } from './signatures.ts';
 
@@ -18,6 +20,9 @@ interface OpenFault {
  * goes to and fro across its limits, and an electrical one had made 14 faults in five hours.
  */
 const quietMs = 30 * 60_000;
+
+/** How sure a controller's own fault code makes. */
+const codeConfidence = 0.9;
 
 /** Alarms in these ISA-18.2 states are watched on, but nobody wants work to come of them. */
 const setAside = new Set(['shelved', 'suppressed', 'out_of_service']);
@@ -98,7 +103,11 @@ async function readOpenFaults(connection: Connection, machineId: number): Promis
  */
 function belongsTo(alarm: MachineAlarm, fault: OpenFault, sensors: readonly Sensor[]): boolean {
   if (alarm.kind === 'fault_code')
-    return isFailureMode(fault.failure_mode) || fault.failure_mode === `plc_${alarm.value}`;
+    return (
+      isFailureMode(fault.failure_mode) ||
+      fault.failure_mode === `plc_${alarm.value}` ||
+      (fault.failure_mode === 'unknown' && failureModeOfCode(alarm.value) !== undefined)
+    );
   if (alarm.kind === 'anomaly') return isFailureMode(fault.failure_mode) || fault.failure_mode === 'unknown';
   const deviation = sensors.find((sensor) => sensor.signal_id === alarm.signal_id)?.deviation ?? 0;
   return explains(fault.failure_mode, alarm.quantity ?? '', deviation);
@@ -123,9 +132,12 @@ async function openFault(
   const diagnosis = diagnose(sensors);
   const code = free.find((alarm) => alarm.kind === 'fault_code');
   // A controller knows its own fault best, unless the sensors say clearly what led to it.
+  const byCode = diagnosis.failure_mode === 'unknown' ? code : undefined;
   const mode =
-    diagnosis.failure_mode === 'unknown' && code !== undefined ? `plc_${code.value}` : diagnosis.failure_mode;
-  const confidence = mode.startsWith('plc_') ? 0.9 : diagnosis.confidence;
+    byCode === undefined
+      ? diagnosis.failure_mode
+      : modeOfFaultCode(byCode.value, await readKnownFailures(connection, machineId, byCode.raised_ms));
+  const confidence = byCode === undefined ? diagnosis.confidence : codeConfidence;
   const startedMs = Math.min(...free.map((alarm) => alarm.raised_ms));
   const evidence = await freezeEvidence(connection, mode, diagnosis, alarms, sensors);
   const [fault] = await connection.query<{ fault_id: number }>(
@@ -150,7 +162,7 @@ async function openFault(
   return fault;
 }
 
-/** An unknown fault that has become clear gets its name, unless the machine has an open fault of that name already. */
+/** An unknown fault that has become clear, by its sensors or by the controller's fault code, gets its name, unless the machine has an open fault of that name already. */
 async function nameFault(
   connection: Connection,
   fault: OpenFault,
@@ -159,16 +171,19 @@ async function nameFault(
   sensors: readonly Sensor[],
 ): Promise<boolean> {
   const diagnosis = diagnose(sensors);
-  if (diagnosis.failure_mode === 'unknown' || faults.some((other) => other.failure_mode === diagnosis.failure_mode))
-    return false;
-  const evidence = await freezeEvidence(connection, diagnosis.failure_mode, diagnosis, alarms, sensors);
+  const codes = alarms.filter((alarm) => alarm.kind === 'fault_code' && fault.alarm_ids.includes(alarm.alarm_id));
+  const byCode = codes.map((alarm) => failureModeOfCode(alarm.value)).find((mode) => mode !== undefined);
+  const isUnclear = diagnosis.failure_mode === 'unknown';
+  const mode = isUnclear ? byCode : diagnosis.failure_mode;
+  if (mode === undefined || faults.some((other) => other.failure_mode === mode)) return false;
+  const evidence = await freezeEvidence(connection, mode, diagnosis, alarms, sensors);
   await connection.query('update fault set failure_mode = $2, confidence = $3, evidence = $4 where fault_id = $1', [
     fault.fault_id,
-    diagnosis.failure_mode,
-    diagnosis.confidence,
+    mode,
+    isUnclear ? codeConfidence : diagnosis.confidence,
     JSON.stringify(evidence),
   ]);
-  fault.failure_mode = diagnosis.failure_mode;
+  fault.failure_mode = mode;
   return true;
 }
 
