@@ -37,7 +37,8 @@ export interface AnswerContext {
 /** Answers every queue of analytics, with its sweep. Each handler may run again at any time without doing harm. */
 export function answerQueues(context: AnswerContext): void {
   const { database, queues, follower } = context;
-  queues.answer('readings', async () => ringAfter(queues, await follower.drain()), { sweepMs: 2000, sweepPayload: {} });
+  const tell = async (drained: Drained): Promise<void> => ringAfter(queues, drained);
+  queues.answer('readings', async () => tell(await follower.drain(false, tell)), { sweepMs: 2000, sweepPayload: {} });
   queues.answer('oee', answerOee(context), { sweepMs: 5000, sweepPayload: {} });
   queues.answer(
     'diagnosis',

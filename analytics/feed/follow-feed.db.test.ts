@@ -60,4 +60,24 @@ describe.each(testEngines())('the follower on %s', (engine) => {
     const { states, minutes } = await readOutcome(database, shuffled, startUs);
     expect({ states, minutes }).toEqual({ states: expected.states, minutes: expected.minutes });
   });
+
+  it('tells of an alarm right after its commit, while more batches wait', async () => {
+    const plant = await insertSmallPlant(database, 1, `told ${engine}`);
+    const machine = plant.machines[0];
+    const say = (second: number, value: number) =>
+      storeReadings(database, [
+        { signal_id: machine?.signals['temperature'] ?? 0, time_us: startUs + second * 1e6, value },
+      ]);
+    // More batches than one look into the feed takes.
+    for (let second = 0; second < 60; second++) await say(second, second < 3 ? 50 : 95);
+    const told: { alarmed: number[]; behind: boolean }[] = [];
+    const rest = await follow(database).drain(true, async ({ alarmed }) => {
+      const [row] = await database.query<{ behind: boolean }>(
+        'select bool_or(c.sequence < g.last_sequence) as behind from analytics_cursor c join gateway g using (gateway_id)',
+      );
+      told.push({ alarmed, behind: row?.behind ?? false });
+    });
+    expect(told[0]).toEqual({ alarmed: [machine?.machine_id], behind: true });
+    expect(rest.alarmed).toEqual([]);
+  });
 });

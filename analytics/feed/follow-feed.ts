@@ -22,6 +22,9 @@ export interface Drained {
   recomputed: Recomputed[];
 }
 
+/** Told after a commit; must not throw. */
+export type Tell = (drained: Drained) => Promise<void>;
+
 export interface FollowerOptions {
   database: Database;
   log: Log;
@@ -33,8 +36,12 @@ export interface FollowerOptions {
 }
 
 export interface Follower {
-  /** Takes everything that lies in the feed; calls wait for each other. `flush` writes a checkpoint whatever its age. */
-  drain(flush?: boolean): Promise<Drained>;
+  /**
+   * Takes everything that lies in the feed; calls wait for each other. `flush` writes a checkpoint whatever its age.
+   * `tell` hears of what each checkpoint did right after its commit, and the answer is what it has not heard: under load
+   * there is always one more batch, and alarms that waited for the end of a drain became orders 12-24 s later.
+   */
+  drain(flush?: boolean, tell?: Tell): Promise<Drained>;
   /** The plant changed: it is read anew before the next batch. */
   plantChanged(): void;
 }
@@ -135,7 +142,7 @@ export function createFollower(options: FollowerOptions): Follower {
     return age >= idleMs || (age >= urgentMs && isUrgent(current.live.outcome));
   }
 
-  async function drainOnce(current: Session, flush: boolean): Promise<Drained> {
+  async function drainOnce(current: Session, flush: boolean, tell: Tell | undefined): Promise<Drained> {
     const drained: Drained = { alarmed: [], recomputed: [] };
     if (plantIsOld) {
       await checkpoint(current, drained);
@@ -164,16 +171,18 @@ export function createFollower(options: FollowerOptions): Follower {
       if (clock !== undefined && current.stored_at_ms !== null)
         lagSeconds.set(Math.max(0, clock.now_ms - current.stored_at_ms) / 1000);
       if (isDue(current)) await checkpoint(current, drained);
+      if (drained.alarmed.length + drained.recomputed.length > 0 && tell !== undefined)
+        await tell({ alarmed: drained.alarmed.splice(0), recomputed: drained.recomputed.splice(0) });
       if (batches.length === 0) break;
     }
     if (flush) await checkpoint(current, drained);
     return drained;
   }
 
-  async function drain(flush: boolean): Promise<Drained> {
+  async function drain(flush: boolean, tell: Tell | undefined): Promise<Drained> {
     try {
       session ??= await open();
-      return await drainOnce(session, flush);
+      return await drainOnce(session, flush, tell);
     } catch (error) {
       session = undefined;
       throw error;
@@ -183,8 +192,8 @@ export function createFollower(options: FollowerOptions): Follower {
   // One at a time, also when a queue hands a job out twice.
   let last: Promise<unknown> = Promise.resolve();
   return {
-    drain(flush = false) {
-      const next = last.catch(() => undefined).then(() => drain(flush));
+    drain(flush = false, tell) {
+      const next = last.catch(() => undefined).then(() => drain(flush, tell));
       last = next;
       return next;
     },
