@@ -141,6 +141,15 @@ describe('edges', () => {
     expect(ratios.availability).toBeCloseTo(0.75, 12);
   });
 
+  it.each([
+    ['running and not counting', 30, 0],
+    ['counting', 30, 10],
+    ['standing', 0, 0],
+  ])('without any ideal cycle P, OEE and NEE are unknown, not 0: %s', (_name, running, total) => {
+    const unknown = { ...parts(60, running, 60, total, total), ideal_total_seconds: null, ideal_good_seconds: null };
+    expect(oeeRatios(unknown)).toMatchObject({ performance: null, oee: null, nee: null, flags: ['no_ideal_cycle'] });
+  });
+
   it('time without data lowers coverage and nothing else', () => {
     const ratios = oeeRatios({ ...parts(30, 15, 60, 15, 15), no_data_seconds: 1800 });
     expect(ratios).toMatchObject({ availability: 0.5, performance: 1, oee: 0.5, coverage: 0.5 });

@@ -12,7 +12,7 @@ export interface OeeComponents {
   no_data_seconds: number;
   total_count: number;
   good_count: number;
-  /** Planned run time per item times total (or good) pieces; null when a produced product has no ideal cycle. */
+  /** Planned run time per item times total (or good) pieces; null when a produced product or the line has no ideal cycle. */
   ideal_total_seconds: number | null;
   ideal_good_seconds: number | null;
 }
@@ -25,7 +25,7 @@ export type OeeFlag =
   | 'counted_without_running'
   /** More good pieces than pieces, or a negative count. */
   | 'counts_contradict'
-  /** A produced product has no ideal cycle, so performance and OEE are unknown. */
+  /** A produced product, or the whole line, has no ideal cycle, so performance and OEE are unknown. */
   | 'no_ideal_cycle';
 
 export interface OeeRatios {
@@ -80,7 +80,7 @@ export function oeeRatios(components: OeeComponents): OeeRatios {
   const flags: OeeFlag[] = [];
   if (running_seconds <= 0 && total_count > 0) flags.push('counted_without_running');
   if (good_count > total_count || good_count < 0) flags.push('counts_contradict');
-  if (total_count > 0 && (idealTotal === null || idealGood === null)) flags.push('no_ideal_cycle');
+  if (idealTotal === null || idealGood === null) flags.push('no_ideal_cycle');
 
   const coverage = ratio(planned_seconds, planned_seconds + no_data_seconds);
   const availability = ratio(running_seconds, planned_seconds);
@@ -91,10 +91,17 @@ export function oeeRatios(components: OeeComponents): OeeRatios {
     idealTotal !== null && idealGood !== null && idealTotal > 0
       ? idealGood / idealTotal
       : ratio(good_count, total_count);
-  const oee = idealGood === null && running_seconds > 0 ? null : ratio(idealGood ?? 0, planned_seconds);
+  const oee = idealGood === null ? null : ratio(idealGood, planned_seconds);
   const effective = performance === null || quality === null ? null : performance * quality;
   const busy = ratio(running_seconds + setup_seconds, planned_seconds);
-  const nee = busy === null ? null : running_seconds <= 0 ? 0 : effective === null ? null : busy * effective;
+  const nee =
+    busy === null || idealGood === null
+      ? null
+      : running_seconds <= 0
+        ? 0
+        : effective === null
+          ? null
+          : busy * effective;
   return { availability, performance, quality, oee, nee, coverage, flags };
 }
 

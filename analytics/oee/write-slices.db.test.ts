@@ -204,4 +204,16 @@ describe.each(testEngines())('OEE slices on %s', (engine) => {
     const slice = (await slices()).find((row) => row.at === '11:00');
     expect(slice).toMatchObject({ total_count: 300, ideal_total_seconds: null, ideal_good_seconds: null });
   });
+
+  it('a line without any ideal cycle has unknown ideal times also in an hour without pieces', async () => {
+    await database.query('delete from ideal_cycle where line_id = $1', [plant.line_id]);
+    await writeSlices(database, {
+      from_ms: day + 10 * hour,
+      to_ms: day + 13 * hour,
+      machine_ids: [plant.machines[0]?.machine_id ?? 0],
+    });
+    for (const slice of await slices())
+      expect(slice).toMatchObject({ ideal_total_seconds: null, ideal_good_seconds: null });
+    expect(oeeRatios(sumComponents(await slices()))).toMatchObject({ performance: null, oee: null });
+  });
 });

@@ -16,7 +16,7 @@ export async function lockSlices(connection: Connection): Promise<void> {
  *
  * What is time of which kind (docs/oee.md): no_data is a bucket of its own; in breaks only running time counts (a break
  * that is worked is worked); planned_stop is outside planned time; everything else outside breaks is planned. Pieces made
- * unobserved are left out, as is the time in which they were made. Time before a machine was first heard is no time of
+ * unobserved are left out, as is the time in which they were made. A line without any ideal cycle has no ideal time, not 0. Time before a machine was first heard is no time of
  * it: it has no slice and no second.
  *
  * A slice is finished (computed_to = ended_at, not looked at again) when the machine was heard a minute beyond it; until
@@ -101,11 +101,12 @@ const slicesSql = `with wanted as materialized (
             coalesce(planned_stop, 0),
             coalesce(no_data, 0),
             coalesce(counted.total, 0), coalesce(good, 0), coalesce(reject, 0),
-            case when counted.machine_id is null then 0 else ideal_total end,
-            case when counted.machine_id is null then 0 else ideal_good end
+            case when counted.machine_id is not null then ideal_total when cycle.is_known then 0 end,
+            case when counted.machine_id is not null then ideal_good when cycle.is_known then 0 end
        from slice
        left join timed using (machine_id, started_at)
        left join counted using (machine_id, started_at)
+      cross join lateral (select exists (select from ideal_cycle c where c.line_id = slice.line_id) as is_known) cycle
       order by machine_id, started_at
      on conflict (machine_id, started_at) do update
         set shift_instance_id = excluded.shift_instance_id, ended_at = excluded.ended_at, computed_to = excluded.computed_to,
