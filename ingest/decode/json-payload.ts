@@ -51,6 +51,14 @@ export function decodeJson(payload: Buffer, machineLevel: boolean, sink: Payload
     decode(document, sink, exact, -1);
     return;
   }
+  if (document.length === 0) {
+    sink.rejected(
+      '',
+      'malformed_payload',
+      `The message is an array without a reading; accepted is ${example(machineLevel)}.`,
+    );
+    return;
+  }
   for (let index = 0; index < document.length; index++) decode(document[index], sink, exact, index);
 }
 
@@ -79,7 +87,15 @@ function decodeMachine(item: unknown, sink: PayloadSink, exact: ExactValues, ind
   }
   const time = readTime(item['ts']);
   const quality = readQuality(item['quality']);
-  for (const name of Object.keys(values)) {
+  const names = Object.keys(values);
+  if (names.length === 0) {
+    sink.rejected(
+      '',
+      'malformed_payload',
+      `The object "values" is empty; accepted on a machine's topic is ${example(true)}.`,
+    );
+  }
+  for (const name of names) {
     if (name === '' || name.includes('/')) {
       sink.rejected('', 'wrong_topic', `The signal's name is ${show(name)}; accepted is a name without "/".`);
     } else if (typeof time === 'string') sink.rejected(name, 'wrong_time', time);
@@ -98,13 +114,25 @@ function addValue(
   index: number,
 ): void {
   if (typeof value === 'number') {
-    if (Number.isSafeInteger(value) || !Number.isInteger(value)) sink.reading(name, timeUs, value, quality);
+    if (!Number.isFinite(value)) addOverflow(name, sink, exact, index);
+    else if (Number.isSafeInteger(value) || !Number.isInteger(value)) sink.reading(name, timeUs, value, quality);
     else addHugeNumber(name, timeUs, quality, sink, exact, index);
   } else if (typeof value === 'boolean' || typeof value === 'string' || value === null) {
     sink.reading(name, timeUs, value, quality);
   } else {
     sink.rejected(name, 'not_a_number', `The value is ${describe(value)}; accepted is a number, a boolean or a text.`);
   }
+}
+
+/** 1e999 is JSON, and JSON.parse has made infinity of it: the sentence needs the text as received. */
+function addOverflow(name: string, sink: PayloadSink, exact: ExactValues, index: number): void {
+  const written = exact(index, name);
+  const text = written instanceof Overflow ? written.text : String(written ?? 'a number');
+  sink.rejected(
+    name,
+    'out_of_range',
+    `The value is ${text.length > 80 ? `${text.slice(0, 77)}…` : text}; accepted is a number of magnitude up to 1.797e308.`,
+  );
 }
 
 /** JSON.parse has rounded a whole number beyond 2^53: its digits decide whether that changed it. */
@@ -117,7 +145,7 @@ function addHugeNumber(
   index: number,
 ): void {
   const value = exact(index, name);
-  if (value !== undefined) sink.reading(name, timeUs, value, quality);
+  if (typeof value === 'number' || typeof value === 'bigint') sink.reading(name, timeUs, value, quality);
   else
     sink.rejected(
       name,
@@ -144,7 +172,15 @@ function readQuality(quality: unknown): number | string {
 }
 
 /** A reading's value, whole numbers beyond 2^53 as bigint; undefined when that cannot be found out. */
-type ExactValues = (index: number, name: string) => number | bigint | undefined;
+type ExactValues = (index: number, name: string) => number | bigint | Overflow | undefined;
+
+/** The text of a number that float8 cannot hold. */
+class Overflow {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
 
 /** Parses the text once more, with the digits of huge numbers, when the first one is met. */
 function exactValues(text: string): ExactValues {
@@ -154,7 +190,7 @@ function exactValues(text: string): ExactValues {
       document ??= parseExactly(text);
       const item = (index === -1 ? document : (document as unknown[])[index]) as Record<string, unknown>;
       const value = name === '' ? item['value'] : (item['values'] as Record<string, unknown>)[name];
-      return value as number | bigint;
+      return value as number | bigint | Overflow;
     } catch {
       // The reviver walks recursively: an array ten thousand levels deep beside the value overflows the stack.
       return undefined;
@@ -167,6 +203,7 @@ function parseExactly(text: string): unknown {
   const reviver = (_key: string, value: unknown, context?: { source?: string }): unknown => {
     const source = context?.source;
     if (typeof value !== 'number' || source === undefined || Number.isSafeInteger(value)) return value;
+    if (!Number.isFinite(value)) return new Overflow(source);
     return source.length <= 400 && /^-?\d+$/.test(source) ? BigInt(source) : value;
   };
   return JSON.parse(text, reviver as (key: string, value: unknown) => unknown);

@@ -28,6 +28,8 @@ test.each<[SignalKind, WireValue, string]>([
   ['measurement', '', 'not_a_number'],
   ['measurement', '0x10', 'not_a_number'],
   ['measurement', 'Infinity', 'not_a_number'],
+  ['state', true, 'unknown_state'],
+  ['state', false, 'unknown_state'],
   ['measurement', Number.NaN, 'not_a_number'],
   ['measurement', Number.POSITIVE_INFINITY, 'out_of_range'],
   ['measurement', '1e999', 'out_of_range'],

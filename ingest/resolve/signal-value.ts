@@ -19,7 +19,7 @@ const numberText = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 
 /**
  * What is stored for a value of a signal of `kind`: a number (NaN for "no value", allowed only with a quality that is
- * not usable), a text for orders, or the reason why the value cannot be taken. Booleans are 0 and 1; a text that is
+ * not usable), a text for orders, or the reason why the value cannot be taken. Booleans are 0 and 1, and no state; a text that is
  * wholly a number counts as that number where a number is needed; PackML names become PackML numbers.
  */
 export function readSignalValue(kind: SignalKind, value: WireValue, quality: number): number | string | ValueProblem {
@@ -39,16 +39,17 @@ export function readSignalValue(kind: SignalKind, value: WireValue, quality: num
     return problem('out_of_range', `The value is ${show(value)}; accepted is a number of magnitude up to 1.797e308.`);
   }
   if (kind === 'state' && !isPackmlState(number)) {
-    return problem(
-      'unknown_state',
-      `The state is ${show(value)}; accepted is a PackML number from 0 to 17 or a PackML name such as "Execute".`,
-    );
+    return unknownState(value);
   }
   return number;
 }
 
 function readNumber(kind: SignalKind, value: bigint | boolean | string): number | ValueProblem {
-  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (typeof value === 'boolean') {
+    // 0 and 1 are Undefined and Clearing: a device that says "on" or "off" would stand in states that it does not mean.
+    if (kind === 'state') return unknownState(value);
+    return value ? 1 : 0;
+  }
   if (typeof value === 'bigint') {
     const number = Number(value);
     if (BigInt(number) === value) return number;
@@ -66,10 +67,7 @@ function readNumber(kind: SignalKind, value: bigint | boolean | string): number 
     return wholeText.test(text) ? readNumber(kind, BigInt(text.replace('+', ''))) : Number(text);
   }
   if (kind === 'state') {
-    return problem(
-      'unknown_state',
-      `The state is ${show(value)}; accepted is a PackML number from 0 to 17 or a PackML name such as "Execute".`,
-    );
+    return unknownState(value);
   }
   return problem('not_a_number', `The value is ${show(value)}; accepted for this signal is a number or a boolean.`);
 }
@@ -92,13 +90,21 @@ function readText(value: number | bigint | boolean | string): string | ValueProb
   return text;
 }
 
+const unknownState = (value: WireValue): ValueProblem =>
+  problem(
+    'unknown_state',
+    `The state is ${show(value)}; accepted is a PackML number from 0 to 17 or a PackML name such as "Execute".`,
+  );
+
 const problem = (reason: RejectReason, detail: string): ValueProblem => ({ reason, detail });
 
 /** A value for a sentence: quoted when it is a text, and never longer than a line. */
 export function show(value: unknown): string {
   // Cut before it is quoted: the text may be a whole message of megabytes.
   const short = typeof value === 'string' ? value.slice(0, 100) : value;
-  const text = typeof short === 'bigint' ? String(short) : (JSON.stringify(short) ?? String(short));
+  // JSON knows no infinity, and would write null.
+  const isBare = typeof short === 'bigint' || (typeof short === 'number' && !Number.isFinite(short));
+  const text = isBare ? String(short) : (JSON.stringify(short) ?? String(short));
   const line = text.length > 80 ? `${text.slice(0, 77)}…` : text;
   return line.toWellFormed().replaceAll('\\u0000', '␀').replaceAll('\u0000', '␀');
 }

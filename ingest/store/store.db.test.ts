@@ -71,13 +71,13 @@ describe.each(testEngines())('on %s', (engine) => {
     expect(await stage.stored('t-2')).toEqual([{ time_us: timeUs, value: 2, quality: 192 }]);
     expect(await stage.ledger()).toMatchObject({ received: 11, stored: 4, duplicate: 7, conflict: 4, rejected: 0 });
     const conflicts = await stage.database.query(
-      "select signal_id, value from rejected_reading where reason = 'conflict' order by rejected_reading_id",
+      "select signal_id, value, address from rejected_reading where reason = 'conflict' order by rejected_reading_id",
     );
     expect(conflicts).toEqual([
-      { signal_id: stage.idOf('t-2'), value: 3 },
-      { signal_id: stage.idOf('t-1'), value: 9 },
-      { signal_id: stage.idOf('t-1'), value: 1 },
-      { signal_id: stage.idOf('t-3'), value: 1 },
+      { signal_id: stage.idOf('t-2'), value: 3, address: expect.stringMatching(/^\w+(\/[\w-]+){3}\/t-2$/) },
+      { signal_id: stage.idOf('t-1'), value: 9, address: expect.stringMatching(/^\w+(\/[\w-]+){3}\/t-1$/) },
+      { signal_id: stage.idOf('t-1'), value: 1, address: expect.stringMatching(/^\w+(\/[\w-]+){3}\/t-1$/) },
+      { signal_id: stage.idOf('t-3'), value: 1, address: expect.stringMatching(/^\w+(\/[\w-]+){3}\/t-3$/) },
     ]);
     // The feed carries what was stored, and nothing twice.
     const batches = await readFeed(stage.database, new Map());

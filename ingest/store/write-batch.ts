@@ -9,6 +9,7 @@ import { liveWindowMs, noteLateRanges } from './late-ranges.ts';
 import { updateLatestValues } from './latest-values.ts';
 import { parkReadings } from './parked-readings.ts';
 import { keepRejected } from './rejected-readings.ts';
+import { numberArray } from './sql-arrays.ts';
 
 export interface BatchWriter {
   gatewayId: number;
@@ -38,6 +39,7 @@ export async function writeBatch(connection: Connection, writer: BatchWriter, ba
   const sourceId = await writer.sourceIds.resolve(connection, organizationId, batch.parts);
   const { outcome, details } = await writer.insertReadings(connection, batch.columns);
   countRows(batch, outcome, details, writer.nowMs);
+  await nameSignals(connection, batch);
   const parked = await parkReadings(connection, organizationId, batch, sourceId, writer.parkedRoom);
   for (const { part, reading } of batch.rejected) {
     if (reading.reason === 'conflict') continue;
@@ -88,6 +90,7 @@ function countRows(batch: Batch, outcome: Uint8Array, details: Map<number, strin
       received_at_ms: part.received_at_ms,
       reading: {
         readings: 1,
+        // Columns carry numbers only; nameSignals fills in the path of the signal.
         address: '',
         reason: outcome[row] === Outcome.conflict ? 'conflict' : 'refused_by_database',
         detail,
@@ -99,6 +102,22 @@ function countRows(batch: Batch, outcome: Uint8Array, details: Map<number, strin
       },
     });
   }
+}
+
+/** Gives the rows in conflict, or refused, the path of their signal as the address, since a number tells nobody anything. */
+async function nameSignals(connection: Connection, batch: Batch): Promise<void> {
+  const nameless = batch.rejected.filter(({ reading }) => reading.address === '' && reading.signal_id !== null);
+  if (nameless.length === 0) return;
+  const ids = [...new Set(nameless.flatMap(({ reading }) => reading.signal_id ?? []))];
+  const rows = await connection.query<{ signal_id: number; path: string }>(
+    `select g.signal_id, concat_ws('/', o.name, s.name, l.name, m.name, g.name) as path
+       from signal g join machine m using (machine_id) join line l using (line_id) join site s using (site_id)
+       join organization o on o.organization_id = g.organization_id
+      where g.signal_id = any($1::int4[])`,
+    [numberArray(ids)],
+  );
+  const paths = new Map(rows.map(({ signal_id, path }) => [signal_id, path]));
+  for (const { reading } of nameless) reading.address = paths.get(reading.signal_id ?? 0) ?? '';
 }
 
 /** The stored rows once more, for those who follow the feed. Answers how many there were. */

@@ -102,3 +102,12 @@ test('wrong topics count for the enterprise, and a thousand lines are enough sou
   expect(reader.lines.size).toBeLessThanOrEqual(1002);
   expect(intake.of('millrace/other lines')?.parked.length).toBeGreaterThan(400);
 });
+
+test('an empty message clears a retained one: no reading, no mistake, but counted', () => {
+  const { intake, reader, read } = createReader();
+  read(`${machine}/temperature`, { ts: nowMs, value: 1.5 });
+  read(`${machine}/temperature`, '', true);
+  read(`${machine}/temperature`, '');
+  expect(intake.of('millrace/berlin/line-01')).toMatchObject({ received: 1, rejected: [] });
+  expect(reader.lines.get('millrace/berlin/line-01')?.empty_messages).toBe(2);
+});

@@ -15,7 +15,7 @@ export interface MessageReader {
   /** Decodes a message into the intake of its source. Never throws. The caller hands over. */
   read(message: MqttMessage): void;
   /** Every line that has spoken, with the time of its last message in ms. */
-  readonly lines: ReadonlyMap<string, { source: Source; last_message_at_ms: number }>;
+  readonly lines: ReadonlyMap<string, { source: Source; last_message_at_ms: number; empty_messages: number }>;
 }
 
 /** What is known of a topic. Made once, because splitting and looking up cost more than decoding the message. */
@@ -23,7 +23,8 @@ interface Route {
   kind: 'signal' | 'machine' | 'wrong';
   address: string;
   detail: string;
-  line: { source: Source; last_message_at_ms: number };
+  /** `empty_messages`: without a payload, which is how a retained message is cleared. */
+  line: { source: Source; last_message_at_ms: number; empty_messages: number };
   signal: RegisteredSignal | undefined;
   /** Machine level only: the signals by their names in the payload. */
   signals: Map<string, RegisteredSignal | undefined>;
@@ -108,7 +109,7 @@ export function createMessageReader(options: {
       const name = lines.size < mostLines || lines.has(read.source) ? read.source : `${enterprise}/other lines`;
       let line = lines.get(name);
       if (line === undefined) {
-        line = { source: { protocol: 'mqtt', name }, last_message_at_ms: 0 };
+        line = { source: { protocol: 'mqtt', name }, last_message_at_ms: 0, empty_messages: 0 };
         lines.set(name, line);
       }
       known = {
@@ -130,6 +131,11 @@ export function createMessageReader(options: {
       const nowMs = clock();
       nowUs = nowMs * 1000;
       route.line.last_message_at_ms = nowMs;
+      // Not a reading and no mistake: an MQTT broker forgets a retained message when an empty one comes to its topic.
+      if (message.payload.length === 0) {
+        route.line.empty_messages++;
+        return;
+      }
       into = intake.open(route.line.source);
       retain = message.retain;
       rejectedBefore = rejectedNow = into.rejected.length;

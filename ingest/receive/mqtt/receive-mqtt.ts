@@ -119,13 +119,19 @@ export function receiveMqtt(context: ReceiverContext): Receiver {
           mqtt_version: connection === undefined ? null : connection.version === 5 ? '5' : '3.1.1',
           connections,
           unacknowledged: acknowledger?.waiting ?? 0,
+          empty_messages: reader.lines.get(enterprise)?.empty_messages ?? 0,
           problem: lastProblem,
         },
       };
       const lines = [...reader.lines.values()].filter(({ source }) => source.name !== enterprise);
       return [
         broker,
-        ...lines.map(({ source, last_message_at_ms }) => ({ ...source, connected, last_message_at_ms, status: {} })),
+        ...lines.map(({ source, last_message_at_ms, empty_messages }) => ({
+          ...source,
+          connected,
+          last_message_at_ms,
+          status: { empty_messages },
+        })),
       ];
     },
     async close() {
