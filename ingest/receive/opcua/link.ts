@@ -58,6 +58,8 @@ export function openLink({ context, url, claims, lastHeard, silenceMs, retryItem
     transferred_subscriptions: 0,
     silent_subscriptions: 0,
     backfilled_values: 0,
+    unfilled_outages: 0,
+    unfilled_seconds: 0,
   };
   let server: ServerSession | undefined;
   let isConnected = false;
@@ -210,6 +212,7 @@ export function openLink({ context, url, claims, lastHeard, silenceMs, retryItem
         items: server === undefined ? 0 : countItems(server),
         ...refusals(),
         ...counts,
+        lost_in_outages: counts.unfilled_outages === 0 ? 0 : 'unknown',
         last_error: lastError,
       },
     }),

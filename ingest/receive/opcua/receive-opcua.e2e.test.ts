@@ -237,6 +237,22 @@ test('a server that was restarted with its namespaces in another order is served
   expect(historical.map(({ value }) => value)).toContain(7);
 });
 
+test('an outage at a server without history is counted as one that could not be filled', async () => {
+  const variables = [{ name: 'a', dataType: DataType.Double, value: 0 }];
+  const port = await freePort();
+  const first = await startOpcuaServer({ pki: join(directory, 'server'), port, variables });
+  const { intake, status } = await receive([first.url], [signal(1, first.addressOf('a'))]);
+  await waitUntil('the first value is there', () => valuesOf(intake, first.url, 1).length === 1);
+  expect(status(first.url)).toMatchObject({ unfilled_outages: 0, lost_in_outages: 0 });
+  await first.close();
+  await waitUntil('the end is seen', () => status(first.url)['connected'] === false);
+  const second = await startOpcuaServer({ pki: join(directory, 'server'), port, variables });
+  closers.push(() => second.close());
+  await waitUntil('the outage is counted', () => status(first.url)['unfilled_outages'] === 1, { limitMs: 60_000 });
+  expect(status(first.url)).toMatchObject({ lost_in_outages: 'unknown', backfilled_values: 0 });
+  expect(status(first.url)['unfilled_seconds']).toBeGreaterThan(0);
+});
+
 test('a fault code that is repeated once a minute is seen within a second of its change, and not repeated by us', async () => {
   const server = await serve({ variables: [{ name: 'fault', dataType: DataType.Int32, value: 0 }] });
   const { intake } = await receive(

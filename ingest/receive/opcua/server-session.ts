@@ -23,6 +23,9 @@ export interface ServerCounts {
   transferred_subscriptions: number;
   silent_subscriptions: number;
   backfilled_values: number;
+  /** Outages of which the history gave nothing: what was measured then is lost, and how much nobody knows. */
+  unfilled_outages: number;
+  unfilled_seconds: number;
 }
 
 export interface ServerSessionOptions {
@@ -216,20 +219,35 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
     // Within two publications nothing can have been missed.
     if (Number.isNaN(fromMs) || toMs - fromMs < 2 * options.publishingMs) return;
     const items = [...subscriptions.values()].flatMap((subscription) => [...subscription.items.values()]);
+    if (items.length === 0) return;
     const range = { fromMs: fromMs - 2000, toMs };
+    const seconds = Math.round((toMs - fromMs) / 1000);
+    function countUnfilled(): void {
+      counts.unfilled_outages++;
+      counts.unfilled_seconds += seconds;
+    }
     backfilling = backfilling
       .then(() => readHistory(session, items, range, store, closing.signal))
       .then(({ values, without_history }) => {
         counts.backfilled_values += values;
-        const seconds = Math.round((toMs - fromMs) / 1000);
-        const outcome =
-          without_history === items.length ? 'the server keeps no history' : 'an outage was filled from the history';
-        log.info({ source: url, values, without_history, seconds }, outcome);
+        if (closing.signal.aborted) return;
+        const facts = { source: url, values, without_history, seconds };
+        if (values > 0) {
+          log.info(facts, 'an outage was filled from the history');
+          return;
+        }
+        // Some servers refuse, others answer "good" with nothing in it; for the reader of the books it is the same.
+        countUnfilled();
+        log.warn(
+          facts,
+          'nothing of an outage could be filled: the server keeps no history of it; how much is lost is unknown',
+        );
       })
       .catch((error: unknown) => {
         if (!closing.signal.aborted) {
           const { message } = error as Error;
-          log.warn({ error: message, source: url }, 'an outage could not be filled from the history');
+          countUnfilled();
+          log.warn({ error: message, source: url, seconds }, 'an outage could not be filled from the history');
         }
       });
   }
