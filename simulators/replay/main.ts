@@ -182,10 +182,16 @@ function describe({ file, line, column, value, accepted }: BadCell): string {
 try {
   process.exitCode = await main();
 } catch (error) {
-  const { code, message } = error as { code?: string; message: string };
-  process.stderr.write(`${code === 'ENOENT' ? `There is no such file: ${message}` : message}\n`);
-  if (!(error instanceof SettingsError || error instanceof PlantFileError || code === 'ENOENT')) {
-    process.stderr.write(`${(error as Error).stack ?? ''}\n`);
-  }
+  const isPlain = error instanceof SettingsError || error instanceof PlantFileError;
+  process.stderr.write(`${isPlain ? error.message : sentence(error)}\n`);
   process.exitCode = 1;
+}
+
+function sentence(error: unknown): string {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === 'ENOENT') return `There is no such file: ${message}`;
+  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND')
+    return `The database of DATABASE_URL does not answer (${code}). Is it running?`;
+  if (code === '42P01') return 'The database has no tables yet. Run "npm run migrate" first.';
+  return message;
 }

@@ -22,7 +22,7 @@ let heard: { topic: string; text: string }[] = [];
 
 beforeAll(async () => {
   broker = await startEmbeddedBroker({ log: silentLog });
-  listener = await connectAsync(broker.url, { protocolVersion: 4 });
+  listener = await connectAsync(broker.url, { protocolVersion: 4, clean: false, clientId: 'listener' });
   listener.on('message', (topic, payload) => heard.push({ topic, text: payload.toString() }));
   await listener.subscribeAsync('#', { qos: 1 });
 });
@@ -146,9 +146,11 @@ describe('replay', () => {
       [[join(folder, 'none.csv'), ...prefix], /There is no such file/],
       [[path, ...prefix, '--zone', 'Mars'], /--zone is "Mars"/],
       [[path, ...prefix, '--speed', 'fast'], /--speed is "fast"/],
+      [[path, ...prefix, '--sped', '1'], /Unknown option '--sped'/],
+      [[path, ...prefix, '--register'], /The database of DATABASE_URL does not answer \(ECONNREFUSED\)/],
     ];
     for (const [parameters, expected] of cases) {
-      const { code, err } = await replay(parameters);
+      const { code, err } = await replay(parameters, { DATABASE_URL: 'postgres://a:b@127.0.0.1:1/none' });
       expect(err).toMatch(expected);
       expect(err.trim().split('\n')).toHaveLength(1);
       expect(code).toBe(1);
