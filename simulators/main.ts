@@ -1,5 +1,8 @@
 import './small-heap.ts';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isAlive, showAlive } from '../core/alive.ts';
 import { createLog } from '../core/log.ts';
 import type { Plant } from '../core/plant/plant-document.ts';
 import { PlantFileError } from '../core/plant/plant-file-error.ts';
@@ -8,7 +11,7 @@ import { referencePlant } from '../core/plant/reference-plant.ts';
 import { protocols } from '../core/reading.ts';
 import { settingsOfRunning } from '../core/running.ts';
 import { readSettings, SettingsError, type Settings } from '../core/settings.ts';
-import { createShutdown } from '../core/shutdown.ts';
+import { createShutdown, type Shutdown } from '../core/shutdown.ts';
 import { sendCommand } from './control.ts';
 import { failureModes } from './machines/failure.ts';
 import { runPlant, simulatorFile, type RunOptions } from './run-plant.ts';
@@ -60,6 +63,12 @@ function inject(settings: Settings, plant: Plant, { machine = '', fault = '', ho
     `Asked for: ${mode} on ${machine}, breaking down after ${command.hours} h of the plant's time.\n`,
   );
   process.stdout.write(`What becomes of it: ${simulatorFile(settings, 'truth.jsonl')}\n`);
+  if (!isAlive(settings.DATA_DIR, 'simulators')) {
+    process.stderr.write(
+      `No simulated plant runs on DATA_DIR ${settings.DATA_DIR}, so that nothing will come of it; begin with "npm start" or "npm run simulate", and then ask again.\n`,
+    );
+    process.exitCode = 2;
+  }
 }
 
 function readOptions(plant: Plant, { only, lines, interval, from }: Arguments): RunOptions {
@@ -106,6 +115,7 @@ async function main(): Promise<void> {
   try {
     const detail = await runPlant(settings, options, log, shutdown);
     log.info({ detail, speed: settings.SIMULATE_SPEED }, 'ready');
+    showSimulators(settings, shutdown);
     process.send?.({ ready: true, detail });
   } catch (error) {
     await shutdown.close();
@@ -119,6 +129,15 @@ try {
   const isPlain = error instanceof SettingsError || error instanceof PlantFileError;
   process.stderr.write(`${isPlain ? (error as Error).message : sentence(error)}\n`);
   process.exit(1);
+}
+
+/** For `inject`, which asks whether somebody listens. Removed at the end, so that it does not count for 30 s more. */
+function showSimulators({ DATA_DIR }: Settings, shutdown: Shutdown): void {
+  const stop = showAlive(DATA_DIR, 'simulators');
+  shutdown.add('alive', () => {
+    stop();
+    rmSync(join(DATA_DIR, 'alive', 'simulators'), { force: true });
+  });
 }
 
 function sentence(error: unknown): string {
