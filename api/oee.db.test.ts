@@ -248,7 +248,11 @@ describe('OEE over HTTP', () => {
       quality: 0.5,
       flags: ['no_ideal_cycle'],
     });
-    expect(body.sites).toMatchObject([{ id: plant.site_id, figures: { oee: null, planned_seconds: 7200 } }]);
+    // The site is the sum of the lines that can be measured; the other one drags nothing.
+    expect(body.sites).toMatchObject([
+      { id: plant.site_id, figures: { availability: 0.75, planned_seconds: 3600, total_count: 90 } },
+    ]);
+    expect(body.sites[0].figures.oee).toBeCloseTo((81 * 25) / 3600, 12);
     expect(body.machines.map((row: { id: number }) => row.id)).toEqual([plant.machine_ids[0], plant.machine_ids[2]]);
     const machine = await stage.get(`/api/v1/machines/${plant.machine_ids[0]}`);
     expect(machine.body).toMatchObject({ shift: { name: 'early' }, oee: { figures: { availability: 0.75 } } });

@@ -7,14 +7,40 @@ export type FigureSums = Omit<
   'availability' | 'performance' | 'quality' | 'oee' | 'nee' | 'coverage' | 'flags'
 >;
 
-/** The additive components of the slices `o` in a group. An unknown ideal time anywhere makes the sum's unknown. */
-export const figureSums = `sum(o.planned_seconds) as planned_seconds, sum(o.running_seconds) as running_seconds,
-  sum(o.idle_seconds) as idle_seconds, sum(o.starved_seconds) as starved_seconds, sum(o.held_seconds) as held_seconds,
-  sum(o.setup_seconds) as setup_seconds, sum(o.down_seconds) as down_seconds,
-  sum(o.planned_stop_seconds) as planned_stop_seconds, sum(o.no_data_seconds) as no_data_seconds,
-  sum(o.total_count) as total_count, sum(o.good_count) as good_count, sum(o.reject_count) as reject_count,
-  case when count(o.ideal_total_seconds) = count(*) then sum(o.ideal_total_seconds) end as ideal_total_seconds,
-  case when count(o.ideal_good_seconds) = count(*) then sum(o.ideal_good_seconds) end as ideal_good_seconds`;
+const summed = [
+  'planned_seconds',
+  'running_seconds',
+  'idle_seconds',
+  'starved_seconds',
+  'held_seconds',
+  'setup_seconds',
+  'down_seconds',
+  'planned_stop_seconds',
+  'no_data_seconds',
+  'total_count',
+  'good_count',
+  'reject_count',
+  'ideal_total_seconds',
+  'ideal_good_seconds',
+] as const;
+const isKnown = 'o.ideal_total_seconds is not null and o.ideal_good_seconds is not null';
+
+/**
+ * The additive components of the slices `o` in a group. In a machine or line an unknown ideal time makes the sum's
+ * unknown. A site leaves such slices out, with all their components, so that its A × P × Q is that of what can be
+ * measured; where nothing can, it has their times and no P and OEE (docs/oee.md).
+ */
+export function figureSums(level: OeeLevel): string {
+  return summed
+    .map((name) => {
+      const all = name.startsWith('ideal')
+        ? `case when bool_and(${isKnown}) then sum(o.${name}) end`
+        : `sum(o.${name})`;
+      if (level !== 'site') return `${all} as ${name}`;
+      return `case when bool_or(${isKnown}) then sum(o.${name}) filter (where ${isKnown}) else ${all} end as ${name}`;
+    })
+    .join(', ');
+}
 
 /**
  * Which machines speak for a line (and so for its site): the constraint, because pooling the stations of a serial line

@@ -56,7 +56,7 @@ export async function readLiveOee(
 
   function levelSql(level: OeeLevel): string {
     const unit = levelKey[level].split(',', 1)[0] ?? '';
-    return `(select '${level}' as level, ${unit} as id, ${basisSql(level)} as basis, max(o.computed_to) as computed_to, ${figureSums}
+    return `(select '${level}' as level, ${unit} as id, ${basisSql(level)} as basis, max(o.computed_to) as computed_to, ${figureSums(level)}
       from oee_slice o join machine m on m.machine_id = o.machine_id join line l on l.line_id = m.line_id join site s on s.site_id = l.site_id
      where o.shift_instance_id = any($1) and ${level === 'machine' ? 'true' : speaksForLine} ${of.machine === undefined ? '' : 'and o.machine_id = $2'}
      group by ${levelKey[level]} order by 2)`;

@@ -82,7 +82,7 @@ export async function listOee(
     `select * from (
        select ${levelColumns[level]}, ${basisSql(level)} as basis, s.time_zone,
               ${bucket.started} as started_at, ${bucket.ended} as ended_at, max(o.computed_to) as computed_to,
-              ${bucket.date} as production_date, ${bucket.shift} as shift_name, ${figureSums}
+              ${bucket.date} as production_date, ${bucket.shift} as shift_name, ${figureSums(level)}
          from oee_slice o join shift_instance i using (shift_instance_id)
          ${by === 'shift' ? 'join shift h on h.shift_id = i.shift_id' : ''} ${by === 'day' ? days : ''}
          join machine m on m.machine_id = o.machine_id join line l on l.line_id = m.line_id join site s on s.site_id = l.site_id

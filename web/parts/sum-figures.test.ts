@@ -35,10 +35,13 @@ test('ratios are formed from sums, not averaged', () => {
   expect((sum?.availability ?? 0) * (sum?.performance ?? 0) * (sum?.quality ?? 0)).toBeCloseTo(sum?.oee ?? 0, 12);
 });
 
-test('one missing ideal cycle makes the sum unknown, not smaller', () => {
-  const sum = sumFigures([unit(100, 90, 80, 70), unit(100, 90, null, null)]);
-  expect(sum?.availability).toBeCloseTo(0.9, 12);
-  expect([sum?.performance, sum?.quality, sum?.oee]).toEqual([null, null, null]);
+test('a unit without ideal cycle is left out of the sum, and alone makes it unknown', () => {
+  const measured = unit(100, 90, 80, 70);
+  const unknown = unit(100, 50, null, null);
+  const sum = sumFigures([measured, unknown]);
+  expect([sum?.availability, sum?.oee]).toEqual([0.9, 0.7]);
+  const none = sumFigures([unknown, unknown]);
+  expect([none?.availability, none?.performance, none?.oee]).toEqual([0.5, null, null]);
 });
 
 test('nothing known is nothing, not zero', () => {

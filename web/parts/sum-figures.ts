@@ -18,10 +18,13 @@ const additive = [
 
 /**
  * The figures of several units together: the additive components are summed and the ratios formed from the sums
- * (ISO 22400), never averaged. Null without any unit. A missing ideal cycle in one makes P, Q and OEE of all unknown.
+ * (ISO 22400), never averaged. Null without any unit. Units without an ideal cycle are left
+ * out, as the API does for a site; P, Q and OEE are unknown where all are such.
  */
 export function sumFigures(units: (OeeFigures | null)[]): OeeFigures | null {
-  const known = units.filter((figures) => figures !== null);
+  const heard = units.filter((figures) => figures !== null);
+  const measured = heard.filter((figures) => figures.ideal_total_seconds !== null);
+  const known = measured.length > 0 ? measured : heard;
   const [first] = known;
   if (first === undefined) return null;
   const sum: OeeFigures = { ...first, flags: [...new Set(known.flatMap((figures) => figures.flags))] };
@@ -43,11 +46,11 @@ export function sumFigures(units: (OeeFigures | null)[]): OeeFigures | null {
   sum.oee = ratio(good, planned);
   sum.nee = null;
   // What was heard of, weighted by how long each unit was planned.
-  const heard = known.reduce(
+  const covered = known.reduce(
     (all, figures) => all + (figures.coverage ?? 0) * (figures.planned_seconds + figures.no_data_seconds),
     0,
   );
-  sum.coverage = ratio(heard, planned + sum.no_data_seconds);
+  sum.coverage = ratio(covered, planned + sum.no_data_seconds);
   return sum;
 }
 
