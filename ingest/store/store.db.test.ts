@@ -84,6 +84,25 @@ describe.each(testEngines())('on %s', (engine) => {
     expect(batches.reduce((sum, { readings }) => sum + readings.length, 0)).toBe(4);
   });
 
+  test('a value stamped ahead of its arrival hides no present one, before or after it', async () => {
+    const timeUs = now() * 1000;
+    const hourUs = 3600e6;
+    await stage.send([['t-1', timeUs - 2e6, 1]]);
+    await stage.send([
+      ['t-1', timeUs + hourUs, 99],
+      ['t-2', timeUs + hourUs, 99],
+    ]);
+    await stage.send([
+      ['t-1', timeUs - 1e6, 2],
+      ['t-2', timeUs - 1e6, 3],
+      ['t-2', timeUs + 2 * hourUs, 98],
+    ]);
+    expect(await stage.database.query('select signal_id, value from latest_value order by signal_id')).toEqual([
+      { signal_id: stage.idOf('t-1'), value: 2 },
+      { signal_id: stage.idOf('t-2'), value: 3 },
+    ]);
+  });
+
   test('the latest value moves forward only, and never to a historical reading', async () => {
     const timeUs = now() * 1000;
     await stage.send([
