@@ -64,13 +64,6 @@ export function encodedBytes(count: number): number {
   return headerBytes + count * rowBytes;
 }
 
-/** The rows in use as one buffer of its own. */
-export function encodeColumns(columns: ReadingColumns): Buffer {
-  const buffer = Buffer.allocUnsafeSlow(encodedBytes(columns.length));
-  encodeColumnsInto(columns, buffer, 0);
-  return buffer;
-}
-
 /** Writes the rows in use into `buffer` at `start` and answers the offset behind them. */
 export function encodeColumnsInto(columns: ReadingColumns, buffer: Buffer, start: number): number {
   const count = columns.length;
