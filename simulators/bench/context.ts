@@ -5,6 +5,8 @@ import type { Plant } from '../../core/plant/plant-document.ts';
 import { openBenchDatabase, type BenchDatabase, type BenchEngine } from './bench-database.ts';
 import { startBenchBroker, type BenchBroker } from './bench-broker.ts';
 import { startProcess, type BenchProcess } from './bench-process.ts';
+import { cpus } from 'node:os';
+import { busySeconds, familyUsage } from './process-usage.ts';
 import { profileEnvironment, readProfile } from './profile.ts';
 import type { BenchResult, Measure } from './result.ts';
 
@@ -32,6 +34,9 @@ export interface Bench {
   atEnd(close: () => Promise<void>): void;
 }
 
+/** Others may use so much of the machine before and during a run; above it, figures are about them. */
+export const mostForeignLoad = 0.1;
+
 /** Runs `work` with a bench, and stops everything that it started. */
 export async function withBench(
   options: {
@@ -49,6 +54,10 @@ export async function withBench(
   const { result, say, dataDir } = options;
   const started = monotonic();
   const closers: { of: object; close: () => Promise<void> }[] = [];
+  const busyBefore = busySeconds();
+  const ownBefore = familyUsage(process.pid).cpu_seconds;
+  // A database server that is no child of this process.
+  let serverSeconds = 0;
   const seconds = (): string => ((monotonic() - started) / 1000).toFixed(0).padStart(4);
   const tell = (line: string): void => say(`${seconds()} s  ${line}`);
   const bench: Bench = {
@@ -74,7 +83,12 @@ export async function withBench(
         dataDir,
         ...(plant !== undefined && { plant }),
       });
-      closers.push({ of: database, close: () => database.close() });
+      const before = database.usage().cpu_seconds;
+      const close = async (): Promise<void> => {
+        if (result.engine === 'timescale') serverSeconds += database.usage().cpu_seconds - before;
+        await database.close();
+      };
+      closers.push({ of: database, close });
       result.versions['database'] = database.version;
       return database;
     },
@@ -111,6 +125,12 @@ export async function withBench(
     for (const { close } of closers.reverse())
       await close().catch((error: Error) => tell(`could not be stopped: ${error.message}`));
     result.seconds = Math.round((monotonic() - started) / 1000);
+    const own = familyUsage(process.pid).cpu_seconds - ownBefore + serverSeconds;
+    const foreign = (busySeconds() - busyBefore - own) / Math.max(1, result.seconds) / cpus().length;
+    result.foreign_load = Math.max(result.foreign_load, foreign);
+    tell(`others used ${Math.max(0, foreign * 100).toFixed(0)} % of the machine meanwhile`);
+    if (foreign > mostForeignLoad)
+      result.refused.push(`others used ${(foreign * 100).toFixed(0)} % of the machine during the run`);
   }
 }
 

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { pause } from '../../core/clock.ts';
 import { readSettings, SettingsError } from '../../core/settings.ts';
 import { benches, type BenchName } from './benches.ts';
-import { withBench } from './context.ts';
+import { mostForeignLoad, withBench } from './context.ts';
 import { createLoadMeter } from './process-usage.ts';
 import { writeReport } from './report.ts';
 import { newResult, type BenchResult } from './result.ts';
@@ -21,9 +21,6 @@ NAME is one of ${names.join(', ')}.
 --profile shows where ingest, analytics and API spend their time; its figures are not used, its profiles go into the page.
 --busy measures although others use the machine; such results say so and are refused.
 `;
-
-/** Others may use so much of the machine before a measurement; above it, figures are about them. */
-const mostForeignLoad = 0.1;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

@@ -69,6 +69,12 @@ export function createLoadMeter(): () => number {
   };
 }
 
+/** CPU seconds that all cores together have been busy since the machine started. */
+export function busySeconds(): number {
+  const { idle, total } = readTotals();
+  return (total - idle) / ticksPerSecond;
+}
+
 function readTotals(): { idle: number; total: number } {
   const numbers = (readFileSync('/proc/stat', 'utf8').split('\n', 1)[0] ?? '').trim().split(/\s+/).slice(1).map(Number);
   return { idle: (numbers[3] ?? 0) + (numbers[4] ?? 0), total: numbers.reduce((sum, number) => sum + number, 0) };
