@@ -15,10 +15,24 @@ export async function gateRows(
       where time >= to_timestamp($1::float8 / 1000) and time <= to_timestamp($2::float8 / 1000)`,
     [fromMs, toMs],
   );
-  if (stored?.rows !== sent.readings) return [`${sent.readings} readings were sent, ${stored?.rows} are stored`];
+  if (stored?.rows !== sent.readings) {
+    return [`${sent.readings} readings were sent, ${stored?.rows} are stored; ${await describeBooks(database)}`];
+  }
   return stored.checksum === sent.checksum
     ? []
     : [`the checksum of what is stored (${stored.checksum}) is not the publisher's (${sent.checksum})`];
+}
+
+/** What the books say of the run, for the reason of a refusal: where readings have gone. */
+async function describeBooks(database: BenchDatabase['database']): Promise<string> {
+  const [books] = await database.query<{ text: string }>(
+    `select format('the books say: received %s, stored %s, duplicate %s, rejected %s, parked %s, dropped %s, lost upstream %s',
+                   sum(received), sum(stored), sum(duplicate), sum(rejected), sum(parked), sum(dropped), sum(lost_upstream)) as text from ledger`,
+  );
+  const reasons = await database.query<{ text: string }>(
+    `select format('%s × %s', count(*), reason) as text from rejected_reading group by reason order by count(*) desc limit 3`,
+  );
+  return [books?.text ?? '', ...reasons.map(({ text }) => text)].join('; ');
 }
 
 /** Rollups equal what is computed anew from the readings. */
