@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 // Four kinds of test (docs/testing.md): pure, on a real database, end to end, and with faults caused on purpose.
 const ignored = ['**/node_modules/**', 'web/dist/**', '.data/**'];
 const withServices = { pool: 'forks', fileParallelism: false, hookTimeout: 120_000 } as const;
+// One kind after the other: a fault test measures lags that 90 pure tests on the same two cores would stretch.
+const turn = (groupOrder: number) => ({ sequence: { groupOrder } });
 
 export default defineConfig({
   test: {
@@ -13,6 +15,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          ...turn(1),
           // Pure tests share their modules: loading them anew for each of 90 files took longer than the tests.
           pool: 'threads',
           isolate: false,
@@ -26,6 +29,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'db',
+          ...turn(2),
           include: ['**/*.db.test.ts'],
           exclude: ignored,
           pool: 'forks',
@@ -39,6 +43,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'e2e',
+          ...turn(3),
           include: ['**/*.e2e.test.ts', '**/*.interop.test.ts'],
           exclude: ignored,
           ...withServices,
@@ -50,6 +55,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'fault',
+          ...turn(4),
           include: ['**/*.fault.test.ts'],
           exclude: ignored,
           ...withServices,
@@ -65,6 +71,7 @@ export default defineConfig({
               extends: true as const,
               test: {
                 name: 'soak',
+                ...turn(5),
                 include: ['**/*.soak.test.ts'],
                 exclude: ignored,
                 ...withServices,
