@@ -58,10 +58,10 @@ describe('bytes that are no Sparkplug payload', () => {
     expect(refused).toBeGreaterThan(sample.length * 0.9);
   });
 
-  test('20,000 payloads with a few bytes changed', () => {
+  test('5,000 payloads with a few bytes changed', () => {
     const random = seeded(1);
     let whole = 0;
-    for (let round = 0; round < 20_000; round++) {
+    for (let round = 0; round < 5000; round++) {
       const bytes = Buffer.from(sample);
       for (let change = 0; change <= random() * 4; change++)
         bytes[Math.floor(random() * bytes.length)] = random() * 256;
@@ -71,15 +71,15 @@ describe('bytes that are no Sparkplug payload', () => {
     expect(whole).toBeLessThan(19_000);
   });
 
-  test('20,000 runs of random bytes', () => {
+  test('5,000 runs of random bytes', () => {
     const random = seeded(2);
     let refused = 0;
-    for (let round = 0; round < 20_000; round++) {
+    for (let round = 0; round < 5000; round++) {
       const bytes = Buffer.alloc(Math.floor(random() * 200));
       for (let index = 0; index < bytes.length; index++) bytes[index] = random() * 256;
       if (readAll(bytes) !== null) refused++;
     }
-    expect(refused).toBeGreaterThan(15_000);
+    expect(refused).toBeGreaterThan(3750);
   });
 
   test.each([

@@ -6,9 +6,9 @@ import { parseArgs } from 'node:util';
 const { values } = parseArgs({ options: { static: { type: 'boolean', default: false } } });
 
 const checks: [string, string[]][] = [
-  ['types', ['tsc', '-p', 'tsconfig.json']],
-  ['lint', ['oxlint', '--type-aware']],
-  ['types of the page', ['tsc', '-p', 'web/tsconfig.json']],
+  // One program reads all types once, for the compiler's errors and for the rules that need types, each file by its
+  // nearest tsconfig.json: 10 s of processor time, where tsc for the rooms, tsc for the page and the linter took 15 s.
+  ['types and lint', ['oxlint', '--type-aware', '--type-check']],
   ['unused code', ['knip']],
   ['format', ['biome', 'ci', '--linter-enabled=false', '.']],
 ];

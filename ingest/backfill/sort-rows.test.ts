@@ -98,16 +98,16 @@ test('no value equals no value', () => {
   expect(sorted).toMatchObject({ duplicates: 1, conflicts: [] });
 });
 
-test('200,000 rows in any order come out complete and in order', () => {
+test('50,000 rows in any order come out complete and in order', () => {
   const columns = createColumns(1);
   let seed = 1;
-  for (let row = 0; row < 200_000; row++) {
+  for (let row = 0; row < 50_000; row++) {
     seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fff_ffff;
     appendReading(columns, seed % 1_000_000_007, seed % 97, row, 192);
   }
   const { pieces, duplicates } = sortRows(columns, 100_000_000, 'signal');
   const rows = pieces.flatMap((piece) => rowsOf(piece.columns));
-  expect(rows.length + duplicates).toBe(200_000);
+  expect(rows.length + duplicates).toBe(50_000);
   expect(new Set(rows.map(([, , value]) => value)).size).toBe(rows.length);
   const misplaced = pieces.flatMap(({ interval, columns: piece }) =>
     rowsOf(piece).filter(([time, signal], row, all) => {

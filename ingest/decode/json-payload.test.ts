@@ -66,7 +66,7 @@ describe('hostile bytes', () => {
     expect(decode(many).readings.length).toBe(400_000);
   });
 
-  test('ten thousand random messages never throw', () => {
+  test('three thousand random messages never throw', () => {
     let state = 1781;
     const random = (below: number): number => {
       state = (Math.imul(state, 1_103_515_245) + 12_345) >>> 0;
@@ -91,7 +91,7 @@ describe('hostile bytes', () => {
       '\\ud800',
       '1772352930123',
     ];
-    for (let round = 0; round < 10_000; round++) {
+    for (let round = 0; round < 3000; round++) {
       const text = Array.from({ length: random(20) }, () => pieces[random(pieces.length)]).join('');
       const bytes =
         random(3) === 0 ? Buffer.from(Array.from({ length: random(30) }, () => random(256))) : Buffer.from(text);

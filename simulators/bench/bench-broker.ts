@@ -1,12 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { pause } from '../../core/clock.ts';
 import { freePort } from '../../core/embedded/postgres.ts';
 import { environmentWith } from '../../core/settings.ts';
-import { startProcess } from './bench-process.ts';
+import { startProcess, track } from './bench-process.ts';
 
 export interface BenchBroker {
   url: string;
@@ -27,7 +26,7 @@ export function findProgram(name: string): string | undefined {
  * the listener. `roomy`: with the queue limits lifted, so that a subscriber that is slower than the publisher is measured
  * instead of having its messages thrown away.
  */
-export async function startBenchBroker(kind: 'stock' | 'roomy', dataDir: string): Promise<BenchBroker> {
+export async function startBenchBroker(kind: 'stock' | 'roomy', runDir: string): Promise<BenchBroker> {
   const port = await freePort();
   const url = `mqtt://127.0.0.1:${port}`;
   const program = findProgram('mosquitto');
@@ -35,7 +34,7 @@ export async function startBenchBroker(kind: 'stock' | 'roomy', dataDir: string)
     const broker = await startProcess({
       name: 'broker',
       main: 'core/embedded/broker-main.ts',
-      environment: { MQTT_URL: url, DATA_DIR: mkdtempSync(join(dataDir, 'bench-broker-')) },
+      environment: { MQTT_URL: url, DATA_DIR: mkdtempSync(join(runDir, 'broker-')) },
     });
     return {
       url,
@@ -44,11 +43,11 @@ export async function startBenchBroker(kind: 'stock' | 'roomy', dataDir: string)
       stop: () => broker.stop(),
     };
   }
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-broker-'));
+  const folder = mkdtempSync(join(runDir, 'broker-'));
   const file = join(folder, 'mosquitto.conf');
   const limits = kind === 'roomy' ? 'max_queued_messages 0\nmax_inflight_messages 0\n' : '';
   writeFileSync(file, `listener ${port} 127.0.0.1\nallow_anonymous true\n${limits}`);
-  const child = spawn(program, ['-c', file], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = track(spawn(program, ['-c', file], { stdio: ['ignore', 'ignore', 'ignore'] }));
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   await waitForPort(port, child);
   return {
@@ -58,7 +57,6 @@ export async function startBenchBroker(kind: 'stock' | 'roomy', dataDir: string)
     async stop() {
       child.kill('SIGTERM');
       await ended;
-      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -35,12 +35,12 @@ export interface BenchDatabase {
 export async function openBenchDatabase(options: {
   engine: BenchEngine;
   timescaleUrl: string | undefined;
-  dataDir: string;
+  runDir: string;
   plant?: Plant;
 }): Promise<BenchDatabase> {
   const { engine } = options;
   const server =
-    engine === 'embedded' ? await startEmbedded(options.dataDir) : await createOnServer(options.timescaleUrl);
+    engine === 'embedded' ? await startEmbedded(options.runDir) : await createOnServer(options.timescaleUrl);
   await runProgram('migrations/main.ts', [], {
     DATABASE_URL: server.url,
     STORAGE: engine === 'timescale' ? 'timescale' : 'postgres',
@@ -94,8 +94,8 @@ export async function openBenchDatabase(options: {
   };
 }
 
-async function startEmbedded(dataDir: string): Promise<{ url: string; close: () => Promise<void> }> {
-  const folder = join(dataDir, `bench-postgres-${now()}`);
+async function startEmbedded(runDir: string): Promise<{ url: string; close: () => Promise<void> }> {
+  const folder = join(runDir, `postgres-${now()}`);
   const server = await startEmbeddedPostgres({ dataDir: folder });
   return {
     url: server.url,

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { environmentWith } from '../../core/settings.ts';
@@ -18,6 +19,35 @@ export interface BenchProcess {
   ended: Promise<void>;
 }
 
+/** Everything that was started and still runs, so that nothing is left behind when a bench is broken off. */
+const running = new Set<ChildProcess>();
+let closed = false;
+
+/** Counts a child among those that `endRunning` ends. Ends it at once when its bench was broken off meanwhile. */
+export function track<Child extends ChildProcess>(child: Child): Child {
+  if (closed) {
+    child.kill('SIGKILL');
+    throw new Error('The bench has ended; nothing more is started.');
+  }
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
+/** Ends with SIGKILL what still runs, and lets nothing more be started until `allowStarts`. */
+export async function endRunning(): Promise<void> {
+  closed = true;
+  const left = [...running];
+  for (const child of left) child.kill('SIGKILL');
+  await Promise.all(left.map((child) => hasEnded(child) || once(child, 'exit')));
+}
+
+export function allowStarts(): void {
+  closed = false;
+}
+
+const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
+
 /**
  * Starts a program of the project, a room or a helper of the bench, and waits until it says that it is ready. A process
  * that ends by itself fails whatever waits for it, with the last thing it said on standard error.
@@ -29,11 +59,13 @@ export async function startProcess(options: {
   environment: Record<string, string>;
   readyWithinMs?: number;
 }): Promise<BenchProcess> {
-  const child = spawn(process.execPath, [join(root, options.main), ...(options.parameters ?? [])], {
-    cwd: root,
-    env: environmentWith({ LOG_LEVEL: 'warn', ...options.environment }) as NodeJS.ProcessEnv,
-    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-  });
+  const child = track(
+    spawn(process.execPath, [join(root, options.main), ...(options.parameters ?? [])], {
+      cwd: root,
+      env: environmentWith({ LOG_LEVEL: 'warn', ...options.environment }) as NodeJS.ProcessEnv,
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    }),
+  );
   let said = '';
   const keep = (chunk: Buffer): void => {
     said = (said + chunk.toString()).slice(-3000);
@@ -61,6 +93,7 @@ export async function startProcess(options: {
       return answer;
     },
     async stop() {
+      if (hasEnded(child)) return;
       const kill = setTimeout(() => child.kill('SIGKILL'), 10_000);
       child.kill('SIGTERM');
       await ended;
@@ -75,11 +108,13 @@ export async function runProgram(
   parameters: string[],
   environment: Record<string, string>,
 ): Promise<string> {
-  const child = spawn(process.execPath, [join(root, main), ...parameters], {
-    cwd: root,
-    env: environmentWith(environment) as NodeJS.ProcessEnv,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = track(
+    spawn(process.execPath, [join(root, main), ...parameters], {
+      cwd: root,
+      env: environmentWith(environment) as NodeJS.ProcessEnv,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
   let said = '';
   const keep = (chunk: Buffer): void => {
     said += chunk.toString();
@@ -115,6 +150,6 @@ function waitForMessage<Answer extends object>(
     const timer = limitMs === undefined ? undefined : setTimeout(onExit, limitMs);
     child.on('message', onMessage);
     child.on('exit', onExit);
-    if (child.exitCode !== null) onExit();
+    if (hasEnded(child)) onExit();
   });
 }

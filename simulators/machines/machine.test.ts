@@ -46,7 +46,7 @@ describe('a healthy machine', () => {
     let readings = 0;
     for (const kind of everyKind()) {
       const machine = open(kind);
-      for (let time = monday; time < monday + 7 * 86_400_000 && machine.breakdown === undefined; time += 400_000) {
+      for (let time = monday; time < monday + 7 * 86_400_000 && machine.breakdown === undefined; time += 1_700_000) {
         machine.step(time);
         for (const [index, signal] of kind.machine.signals.entries()) {
           if (signal.kind !== 'measurement') continue;
@@ -59,7 +59,7 @@ describe('a healthy machine', () => {
       }
     }
     expect(beyond).toEqual([]);
-    expect(readings).toBeGreaterThan(300_000);
+    expect(readings).toBeGreaterThan(70_000);
   });
 
   it('works most of the time, pauses in breaks, and counts what it makes', () => {
