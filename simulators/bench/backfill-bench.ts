@@ -1,7 +1,5 @@
 import { createWriteStream, mkdtempSync } from 'node:fs';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { monotonic, now } from '../../core/clock.ts';
@@ -30,8 +28,7 @@ interface HistoryFile {
  */
 export async function backfillBench(bench: Bench): Promise<void> {
   const plant = await openPlantDatabase(bench, size, 'sparkplug');
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-history-'));
-  bench.atEnd(() => rm(folder, { recursive: true, force: true }));
+  const folder = mkdtempSync(join(bench.runDir, 'history-'));
   const seconds = Math.max(600, bench.seconds);
   const start = Math.floor(now() / dayMs) * dayMs - 5 * dayMs;
   bench.say('writing the files');

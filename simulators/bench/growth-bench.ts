@@ -65,7 +65,7 @@ async function withHistory(bench: Bench): Promise<void> {
   let end = Math.floor(now() / 3_600_000) * 3_600_000 - 3_600_000;
   let stored = 0;
   for (const seconds of [hour / 6, hour / 2, (hour * 4) / 3]) {
-    const file = await writeRowFile(signalIds, seconds, end - seconds * 1000, 1000, seconds);
+    const file = await writeRowFile(bench.runDir, signalIds, seconds, end - seconds * 1000, 1000, seconds);
     await loadRows(database, 'reading', file);
     await file.remove();
     stored += file.rows;

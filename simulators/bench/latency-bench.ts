@@ -26,7 +26,7 @@ interface Values {
 export async function latencyBench(bench: Bench): Promise<void> {
   const plant = await openPlantDatabase(bench, size, 'sparkplug');
   const rig = await openRig(bench, plant, size, 'sparkplug', 'roomy');
-  const dataDir = mkdtempSync(join(bench.dataDir, 'bench-analytics-'));
+  const dataDir = mkdtempSync(join(bench.runDir, 'analytics-'));
   const analytics = await bench.room('analytics/main.ts', {
     DATABASE_URL: plant.database.url,
     REDIS_URL: '',

@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { promisify } from 'node:util';
@@ -24,13 +23,14 @@ export interface RowFile {
 }
 
 export async function writeRowFile(
+  folderOfRun: string,
   signalIds: readonly number[],
   ticks: number,
   startMs: number,
   stepMs: number,
   seed: number,
 ): Promise<RowFile> {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-rows-'));
+  const folder = await mkdtemp(join(folderOfRun, 'rows-'));
   const path = join(folder, 'rows.bin');
   const out = createWriteStream(path);
   out.write(Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]));

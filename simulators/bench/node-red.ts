@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { track } from './bench-process.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { monotonic, now, pause } from '../../core/clock.ts';
@@ -72,10 +73,11 @@ global.get('pool').query('insert into reading (time, signal_id, value, quality) 
       },
     ]),
   );
-  const red = spawn(
-    process.execPath,
-    [join(packages, 'node_modules/node-red/red.js'), '-s', join(packages, 'settings.js')],
-    { cwd: packages, stdio: ['ignore', 'pipe', 'pipe'] },
+  const red = track(
+    spawn(process.execPath, [join(packages, 'node_modules/node-red/red.js'), '-s', join(packages, 'settings.js')], {
+      cwd: packages,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
   );
   const ended = new Promise<void>((resolve) => red.once('exit', () => resolve()));
   let said = '';

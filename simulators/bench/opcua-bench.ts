@@ -27,7 +27,7 @@ interface Report {
  */
 export async function opcuaBench(bench: Bench): Promise<void> {
   const { database, signalIds } = await openPlantDatabase(bench, size, 'opcua');
-  const folder = mkdtempSync(join(bench.dataDir, 'bench-opcua-'));
+  const folder = mkdtempSync(join(bench.runDir, 'opcua-'));
   const port = await freePort();
   const file = join(folder, 'server.json');
   const addresses = benchSignals(size).map((signal) => benchAddress('opcua', signal));

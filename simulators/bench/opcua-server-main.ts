@@ -1,19 +1,19 @@
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import * as opcua from 'node-opcua';
 import { now, pause } from '../../core/clock.ts';
 import { createWorkload } from './workload.ts';
 
 // The OPC UA server of the bench: so many doubles, all of them changed every so often, each with its source time.
-const { port, addresses, signal_ids, seed } = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as {
+const file = process.argv[2] ?? '';
+const { port, addresses, signal_ids, seed } = JSON.parse(readFileSync(file, 'utf8')) as {
   port: number;
   addresses: string[];
   signal_ids: number[];
   seed: number;
 };
 const certificates = new opcua.OPCUACertificateManager({
-  rootFolder: mkdtempSync(join(tmpdir(), 'millrace-bench-pki-')),
+  rootFolder: join(dirname(file), 'pki'),
   automaticallyAcceptUnknownCertificate: true,
 });
 await certificates.initialize();

@@ -1,7 +1,6 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { monotonic, now, pause } from '../../core/clock.ts';
@@ -33,8 +32,7 @@ export interface PeerRun {
 
 /** Installs packages into a folder of their own for one run; answers undefined when the registry cannot be reached. */
 export async function installPackages(bench: Bench, packages: readonly string[]): Promise<string | undefined> {
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-peers-'));
-  bench.atEnd(() => rm(folder, { recursive: true, force: true }));
+  const folder = mkdtempSync(join(bench.runDir, 'packages-'));
   writeFileSync(join(folder, 'package.json'), '{"private":true}');
   try {
     await promisify(execFile)('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...packages], {
@@ -65,7 +63,7 @@ export async function runPeer(
     protocol === 'mqtt'
       ? Object.fromEntries(signals.map((signal, index) => [benchAddress('mqtt', signal), signalIds[index] ?? 0]))
       : Object.fromEntries(signals.map(({ line }, index): [string, number] => [line, index]).reverse());
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-peer-'));
+  const folder = mkdtempSync(join(bench.runDir, 'peer-'));
   const file = join(folder, 'peer.json');
   const setup: PeerSetup = {
     url: broker.url,

@@ -50,7 +50,7 @@ export async function plantBench(bench: Bench, factor: number): Promise<void> {
   const plant = scaledPlant(bench.result.seed, factor);
   const database = await bench.database(plant);
   const broker = await bench.broker('roomy');
-  const dataDir = mkdtempSync(join(bench.dataDir, 'bench-plant-'));
+  const dataDir = mkdtempSync(join(bench.runDir, 'plant-'));
   const file = join(dataDir, 'plant.yaml');
   writeFileSync(file, '');
   writePlantFile(file, plant);

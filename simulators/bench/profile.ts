@@ -7,6 +7,7 @@ import { root } from './bench-process.ts';
 export interface Profile {
   process: string;
   functions: { name: string; where: string; percent: number }[];
+  note?: string;
 }
 
 interface CpuProfile {

@@ -18,7 +18,14 @@ export async function queriesBench(bench: Bench): Promise<void> {
   const { database, signalIds } = await openPlantDatabase(bench, size, 'sparkplug');
   const end = Math.floor(now() / 60_000) * 60_000;
   const rawSeconds = Math.max(600, bench.seconds);
-  const file = await writeRowFile(signalIds, rawSeconds, end - rawSeconds * 1000, 1000, bench.result.seed);
+  const file = await writeRowFile(
+    bench.runDir,
+    signalIds,
+    rawSeconds,
+    end - rawSeconds * 1000,
+    1000,
+    bench.result.seed,
+  );
   bench.atEnd(() => file.remove());
   bench.say(`loading ${rawSeconds} s of raw readings`);
   await loadRows(database, 'reading', file);

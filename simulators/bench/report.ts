@@ -7,11 +7,11 @@ import type { Profile } from './profile.ts';
 import type { BenchResult, Curve, Measure } from './result.ts';
 
 /** Writes docs/benchmarks.md and docs/benchmarks.json from the results that there are, newest of each bench and engine. */
-export function writeReport(results: readonly BenchResult[]): void {
+export function writeReport(results: readonly BenchResult[], folder = join(root, 'docs')): void {
   if (results.length === 0) throw new Error('There are no results yet; run npm run bench -- NAME first.');
-  writeFileSync(join(root, 'docs/benchmarks.json'), `${JSON.stringify(results, null, 2)}\n`);
-  writeFileSync(join(root, 'docs/benchmarks.md'), composeReport(results, readRemarks));
-  process.stdout.write('docs/benchmarks.md and docs/benchmarks.json are written.\n');
+  writeFileSync(join(folder, 'benchmarks.json'), `${JSON.stringify(results, null, 2)}\n`);
+  writeFileSync(join(folder, 'benchmarks.md'), composeReport(results, readRemarks));
+  process.stdout.write(`${folder}/benchmarks.md and benchmarks.json are written.\n`);
 }
 
 /** What a person has to say about a bench: why a goal is not reached, what a profile shows, what would change it. */

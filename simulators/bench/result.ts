@@ -18,6 +18,8 @@ export interface Measure {
   repeats?: number[];
   goal?: { text: string; met: boolean };
   note?: string;
+  /** Why this one figure must not be used, though the others of its result may. */
+  refused?: string;
 }
 
 /** A point of a curve: how a cost grows. */
@@ -33,7 +35,12 @@ export interface BenchResult {
   name: string;
   engine: 'embedded' | 'timescale';
   started_at: string;
+  /** How long all of it took. */
   seconds: number;
+  /** --seconds and --repeats. */
+  size: { seconds: number; repeats: number };
+  /** Measured on a quiet machine (no --busy) and without --profile. */
+  clean: boolean;
   seed: number;
   /** Commit of the code, with "+" when the working tree differs from it. */
   commit: string;
@@ -47,6 +54,8 @@ export interface BenchResult {
   profiles: Profile[];
   /** Why the figures must not be used; empty when they may. */
   refused: string[];
+  /** Whether it is only the machine's noise that refuses it, so that a second try may help. */
+  only_noise: boolean;
   notes: string[];
 }
 
@@ -110,21 +119,28 @@ function firstLine(program: string, parameter: string): string {
   }
 }
 
-export function newResult(name: string, engine: BenchResult['engine'], foreignLoad: number): BenchResult {
+export function newResult(
+  name: string,
+  engine: BenchResult['engine'],
+  how: { seconds: number; repeats: number; clean: boolean },
+): BenchResult {
   return {
     name,
     engine,
     started_at: toTimestamp(now()),
     seconds: 0,
+    size: { seconds: how.seconds, repeats: how.repeats },
+    clean: how.clean,
     seed: 1781,
     commit: describeCommit(),
     machine: describeMachine(),
     versions: describeVersions(),
-    foreign_load: foreignLoad,
+    foreign_load: 0,
     measures: [],
     curves: [],
     profiles: [],
     refused: [],
+    only_noise: true,
     notes: [],
   };
 }

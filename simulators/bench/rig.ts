@@ -27,7 +27,7 @@ export async function openRig(
   kind: 'stock' | 'roomy',
 ): Promise<Rig> {
   const broker = await bench.broker(kind);
-  const dataDir = mkdtempSync(join(bench.dataDir, 'bench-ingest-'));
+  const dataDir = mkdtempSync(join(bench.runDir, 'ingest-'));
   const ingest = await bench.room('ingest/main.ts', {
     DATABASE_URL: database.url,
     MQTT_URL: broker.url,

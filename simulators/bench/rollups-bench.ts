@@ -14,7 +14,7 @@ export async function rollupsBench(bench: Bench): Promise<void> {
   const { database, signalIds } = await openPlantDatabase(bench, size, 'sparkplug');
   const ticks = Math.max(300, bench.seconds);
   const start = Math.floor(now() / 60_000) * 60_000 - ticks * 1000 - 600_000;
-  const file = await writeRowFile(signalIds, ticks, start, 1000, bench.result.seed);
+  const file = await writeRowFile(bench.runDir, signalIds, ticks, start, 1000, bench.result.seed);
   bench.atEnd(() => file.remove());
   await loadRows(database, 'reading', file);
   await database.database.query('analyze');
@@ -52,7 +52,14 @@ export async function rollupsBench(bench: Bench): Promise<void> {
   const minutes: number[] = [];
   for (let repeat = 0; repeat < bench.repeats; repeat++) {
     const minute = start + ticks * 1000 + repeat * 60_000;
-    const next = await writeRowFile(signalIds, 60, Math.floor(minute / 60_000) * 60_000 + 60_000, 1000, repeat + 3);
+    const next = await writeRowFile(
+      bench.runDir,
+      signalIds,
+      60,
+      Math.floor(minute / 60_000) * 60_000 + 60_000,
+      1000,
+      repeat + 3,
+    );
     await loadRows(database, 'reading', next);
     await next.remove();
     minutes.push(

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { monotonic } from '../../core/clock.ts';
 import { environmentWith } from '../../core/settings.ts';
 import { freePort } from '../../core/embedded/postgres.ts';
-import { root } from './bench-process.ts';
+import { root, track } from './bench-process.ts';
 import type { Bench } from './context.ts';
 import { median } from './statistics.ts';
 
 /** `npm start` in an empty folder, and again in the same: until the first live value, and until everything has stopped. */
 export async function startBench(bench: Bench): Promise<void> {
-  const dataDir = mkdtempSync(join(bench.dataDir, 'bench-start-'));
+  const dataDir = mkdtempSync(join(bench.runDir, 'start-'));
   const outside: Record<string, string> = { MQTT_URL: '', REDIS_URL: '', OPCUA_URLS: '', DATABASE_URL: '' };
   if (bench.engine === 'timescale') {
     // Its own database is there already; broker, queues and plant are embedded in both cases.
@@ -46,11 +46,14 @@ export async function startBench(bench: Bench): Promise<void> {
 
 async function startOnce(dataDir: string, outside: Record<string, string>): Promise<{ live: number; stop: number }> {
   const began = monotonic();
-  const supervisor = spawn(process.execPath, [join(root, 'core/supervisor/main.ts')], {
-    cwd: root,
-    env: environmentWith({ ...outside, DATA_DIR: dataDir, HTTP_PORT: String(await freePort()) }) as NodeJS.ProcessEnv,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const environment = environmentWith({ ...outside, DATA_DIR: dataDir, HTTP_PORT: String(await freePort()) });
+  const supervisor = track(
+    spawn(process.execPath, [join(root, 'core/supervisor/main.ts')], {
+      cwd: root,
+      env: environment as NodeJS.ProcessEnv,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
   let said = '';
   const ended = new Promise<void>((resolve) => supervisor.once('exit', () => resolve()));
   const live = new Promise<number>((resolve, reject) => {

@@ -42,6 +42,11 @@ export function sameThingDifference(first: readonly number[], second: readonly n
   return Math.abs(one - other) / ((one + other) / 2);
 }
 
+/** The first, third, … and the second, fourth, … of the repeats: two measurements of the same thing, in turns. */
+export function oddAndEven(values: readonly number[]): [number[], number[]] {
+  return [values.filter((_, index) => index % 2 === 0), values.filter((_, index) => index % 2 === 1)];
+}
+
 /** The exponent b of y = a·x^b through the points, by least squares of the logarithms. */
 export function growthExponent(points: readonly { x: number; y: number }[]): number {
   const logs = points.map(({ x, y }) => ({ x: Math.log(x), y: Math.log(y) }));

@@ -14,7 +14,7 @@ const speed = 10;
 export async function storageBench(bench: Bench): Promise<void> {
   const database = await bench.database(referencePlant(bench.result.seed));
   const broker = await bench.broker('roomy');
-  const dataDir = mkdtempSync(join(bench.dataDir, 'bench-storage-'));
+  const dataDir = mkdtempSync(join(bench.runDir, 'storage-'));
   const environment = { DATABASE_URL: database.url, MQTT_URL: broker.url, REDIS_URL: '', DATA_DIR: dataDir };
   const ingest = await bench.room('ingest/main.ts', environment);
   const from = new Date(now() - bench.seconds * speed * 1000 - 60_000).toISOString();
