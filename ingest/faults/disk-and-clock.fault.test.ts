@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -26,6 +26,20 @@ function mountSmallDisk(): string | undefined {
   return mounted ? folder : undefined;
 }
 
+/** Writes until the file system takes no byte more; ingest writes beside it, so that what is free is known to nobody. */
+function fillDisk(filler: string): void {
+  const file = openSync(filler, 'w');
+  for (let size = 65_536; size >= 1; ) {
+    try {
+      writeSync(file, Buffer.alloc(size));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+      size = Math.floor(size / 2);
+    }
+  }
+  closeSync(file);
+}
+
 describe('the disk', () => {
   test('is full to the last byte, and has room again', async (context) => {
     const folder = mountSmallDisk();
@@ -33,9 +47,8 @@ describe('the disk', () => {
     const stage = await openFaultStage('postgres', { settings: { DATA_DIR: folder, DISK_MIN_FREE: '0KB' } });
     await stage.start();
     await stage.publisher.publish(500);
-    const { bavail, bsize } = statfsSync(folder);
     const filler = join(folder, 'filler');
-    writeFileSync(filler, Buffer.alloc(bavail * bsize));
+    fillDisk(filler);
     const publishing = stage.publisher.publish(4000);
     await waitUntil(
       'the gateway says that its disk fails',

@@ -23,6 +23,8 @@ export interface Publisher {
   readonly acknowledged: ReadonlySet<string>;
   /** Messages acknowledged, those sent twice counted twice, those of publishBytes included. */
   readonly messages: number;
+  /** Of the messages of publishBytes those without a payload: they clear a retained message and are no readings. */
+  readonly emptyMessages: number;
   close(): Promise<void>;
 }
 
@@ -44,6 +46,7 @@ export async function startPublisher(
   let state = seed;
   let sent = 0;
   let messages = 0;
+  let emptyMessages = 0;
   const random = (): number => {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     return state / 2 ** 32;
@@ -75,7 +78,8 @@ export async function startPublisher(
     },
     async publishBytes(topic, payload) {
       await client.publishAsync(topic, payload, { qos: 1 });
-      messages++;
+      if (payload.length === 0) emptyMessages++;
+      else messages++;
     },
     get sent() {
       return sent;
@@ -83,6 +87,9 @@ export async function startPublisher(
     acknowledged,
     get messages() {
       return messages;
+    },
+    get emptyMessages() {
+      return emptyMessages;
     },
     close: () => client.endAsync(true),
   };
