@@ -10,7 +10,9 @@ const log = createLog('broker', settings.LOG_LEVEL);
 const shutdown = createShutdown(log);
 try {
   const port = Number(new URL(settings.MQTT_URL ?? 'mqtt://127.0.0.1:0').port);
-  const broker = await startEmbeddedBroker({ port, log });
+  // `--alone`: for subscribers that are not ingest, which is what the benches compare with.
+  const alone = process.argv.includes('--alone');
+  const broker = await startEmbeddedBroker({ port, log, ...(!alone && { keeper: settings.MQTT_CLIENT_ID }) });
   shutdown.add('broker', () => broker.stop());
   log.info({ port: broker.port }, 'ready');
   process.send?.({ ready: true, detail: broker.url });

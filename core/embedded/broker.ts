@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import { Aedes } from 'aedes';
 import type { Log } from '../log.ts';
+import { holdAcknowledgements } from './broker-holds.ts';
 
 export interface EmbeddedBroker {
   url: string;
@@ -8,19 +9,32 @@ export interface EmbeddedBroker {
   stop(): Promise<void>;
 }
 
+export interface EmbeddedBrokerOptions {
+  port?: number;
+  /** The client id of the session whose acknowledgement a publisher waits for. Without it nobody's. */
+  keeper?: string;
+  /** How long a publisher waits, at most, while nothing is acknowledged. */
+  limitMs?: number;
+  log: Log;
+}
+
 /**
- * An MQTT 3.1.1 broker (aedes) on 127.0.0.1, with its sessions in memory: what it has acknowledged and not yet delivered
- * ends with it, as with a stock mosquitto (docs/decisions/embedded-broker.md says why not in LevelDB, and what then).
+ * An MQTT 3.1.1 broker (aedes) on 127.0.0.1, with its sessions in memory. Killed, it takes with it what it holds, but not
+ * what it has acknowledged: a QoS 1 message is acknowledged when the session `keeper` has (docs/decisions/embedded-broker.md).
  * Throws a sentence when the port is taken.
  */
-export async function startEmbeddedBroker(options: { port?: number; log: Log }): Promise<EmbeddedBroker> {
+export async function startEmbeddedBroker(options: EmbeddedBrokerOptions): Promise<EmbeddedBroker> {
   const { log } = options;
   const broker = await Aedes.createBroker({
     // The defaults (100 and 42) would throttle one subscriber that takes a whole plant.
     concurrency: 1000,
     queueLimit: 10_000,
   });
-  holdUntilSubscribed(broker);
+  holdAcknowledgements(broker, {
+    keeper: options.keeper,
+    log,
+    ...(options.limitMs !== undefined && { limitMs: options.limitMs }),
+  });
   broker.on('clientError', (client, error) => log.debug({ client: client.id, error }, 'client error'));
   broker.on('connectionError', (_client, error) => log.debug({ error }, 'connection refused'));
   const server = createServer((socket) => {
@@ -52,33 +66,4 @@ function listen(server: Server, port: number): Promise<number> {
       resolve(typeof address === 'object' && address !== null ? address.port : port);
     });
   });
-}
-
-/** Publishers wait so long, at most, for the first session after a start. */
-const holdMs = 10_000;
-
-/**
- * Takes no message until a session that outlives its connection (ingest's) has subscribed. After the broker alone was
- * started anew, publishers come back in the same second as ingest; what they published in between would be acknowledged
- * and reach nobody. Held back it is simply not acknowledged yet, and with the connection's end it is sent again.
- */
-function holdUntilSubscribed(broker: Aedes): void {
-  let held: (() => void)[] | undefined = [];
-  function open(): void {
-    for (const take of held ?? []) take();
-    held = undefined;
-  }
-  const timer = setTimeout(open, holdMs);
-  timer.unref();
-  broker.on('subscribe', (_subscriptions, client) => {
-    if ((client as { clean?: boolean }).clean === false) open();
-  });
-  broker.on('closed', () => clearTimeout(timer));
-  const authorize = broker.authorizePublish;
-  broker.authorizePublish = (client, packet, done) => {
-    const take = (): void => authorize.call(broker, client, packet, done);
-    // Births and deaths of Sparkplug are QoS 0 and healed by its own rules; they need no holding.
-    if (held === undefined || packet.qos === 0) take();
-    else held.push(take);
-  };
 }
