@@ -22,6 +22,16 @@ const wholeNumber = (least: number, most: number) =>
     .refine((value) => value >= least && value <= most);
 const url = (...schemes: string[]) =>
   z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)));
+const opcuaPolicy = z.enum(['None', 'Basic256Sha256', 'Aes128_Sha256_RsaOaep', 'Aes256_Sha256_RsaPss']);
+/** Strict, so that a misspelt name is not a missing protection; a password only by file, because this is shown. */
+const opcuaServer = z.strictObject({
+  security: opcuaPolicy.optional(),
+  security_mode: z.enum(['SignAndEncrypt', 'Sign']).optional(),
+  user: z.string().min(1).optional(),
+  password_file: z.string().min(1).optional(),
+  user_certificate: z.string().min(1).optional(),
+  user_key: z.string().min(1).optional(),
+});
 
 /**
  * Every setting: how it is read, its default, and what is accepted in words. A setting can also be given by file:
@@ -100,12 +110,28 @@ const definitions = {
     wholeNumber(100, 3_600_000).default(5000),
     'a whole number of milliseconds: the least time between two rebirth requests to one edge node',
   ],
-  OPCUA_SECURITY: [
-    z.enum(['None', 'Basic256Sha256', 'Aes128_Sha256_RsaOaep', 'Aes256_Sha256_RsaPss']).default('None'),
-    'None, Basic256Sha256, Aes128_Sha256_RsaOaep or Aes256_Sha256_RsaPss',
-  ],
+  OPCUA_SECURITY: [opcuaPolicy.default('None'), 'None, Basic256Sha256, Aes128_Sha256_RsaOaep or Aes256_Sha256_RsaPss'],
+  OPCUA_SECURITY_MODE: [z.enum(['SignAndEncrypt', 'Sign']).default('SignAndEncrypt'), 'SignAndEncrypt or Sign'],
   OPCUA_USER: [z.string().min(1).optional(), 'a user name'],
   OPCUA_PASSWORD: [z.string().min(1).optional(), 'a password'],
+  OPCUA_USER_CERTIFICATE: [z.string().min(1).optional(), 'a file with a certificate (PEM or DER) to log in with'],
+  OPCUA_USER_KEY: [z.string().min(1).optional(), 'a file with the private key of OPCUA_USER_CERTIFICATE'],
+  /** What is different for single servers; what a server leaves out is as the settings above say. */
+  OPCUA_SERVERS: [
+    z
+      .string()
+      .transform((text, context) => {
+        try {
+          return JSON.parse(text) as unknown;
+        } catch {
+          context.addIssue('no JSON');
+          return z.NEVER;
+        }
+      })
+      .pipe(z.record(url('opc.tcp'), opcuaServer))
+      .optional(),
+    'JSON such as {"opc.tcp://press:4840": {"security": "Basic256Sha256", "security_mode": "Sign", "user": "millrace", "password_file": "press.txt"}}; also user_certificate and user_key, names of files',
+  ],
   OPCUA_OUTAGE_SECONDS: [
     wholeNumber(1, 86_400).default(300),
     'a whole number of seconds: the longest outage that the servers are asked to bridge with their queues',
@@ -173,5 +199,5 @@ function show(name: string, text: string | undefined): string {
   if (text === undefined) return 'not set';
   if (name.includes('PASSWORD')) return `${text.length} characters long`;
   // A URL may carry a password, and this sentence ends in logs.
-  return `"${text.replace(/:\/\/([^:@/]*):[^@/]*@/, '://$1:***@')}"`;
+  return `"${text.replace(/:\/\/([^:@/]*):[^@/]*@/, '://$1:***@').replaceAll(/("password"\s*:\s*")[^"]*/g, '$1***')}"`;
 }

@@ -61,6 +61,11 @@ export function wireValueOf(variant: Variant): WireValue | undefined {
   }
 }
 
+/** Whether two values as node-opcua decodes them are the same; 64-bit integers and times are objects there. */
+export function isSameValue(one: unknown, other: unknown): boolean {
+  return Object.is(one, other) || (typeof one === 'object' && JSON.stringify(one) === JSON.stringify(other));
+}
+
 /** The type in words, for a sentence about a value that cannot be stored. */
 export function typeNameOf(variant: Variant): string {
   const name = DataType[variant.dataType] ?? 'unknown type';

@@ -1,6 +1,7 @@
-import { AttributeIds, type DataValue } from 'node-opcua';
-import { timeUsOf } from './data-value.ts';
+import type { DataValue } from 'node-opcua';
+import { isSameValue, timeUsOf } from './data-value.ts';
 import type { Session } from './session.ts';
+import { readValues } from './stale.ts';
 import type { Item, Subscription } from './subscription.ts';
 
 const mostProbed = 100;
@@ -11,13 +12,10 @@ const longestPatienceMs = 600_000;
  * sampling has stopped (several peers hang for days like this), and a plant at night looks the same: so the values
  * are read once and compared with what was reported last. Silence with new values is death, silence without is rest.
  */
-export async function isDead(session: Session, subscription: Subscription): Promise<boolean> {
+export async function isDead(session: Session, subscription: Subscription, perCall: number): Promise<boolean> {
   const items = [...subscription.items.values()].slice(0, mostProbed);
-  const response = await session.read(
-    items.map(({ nodeId }) => ({ nodeId, attributeId: AttributeIds.Value })),
-    0,
-  );
-  return items.some((item, index) => wasMissed(item, response[index], subscription));
+  const values = await readValues(session, items, perCall);
+  return items.some((item, index) => wasMissed(item, values[index], subscription));
 }
 
 /** After a look that found the source at rest, the next one waits twice as long. */
@@ -34,9 +32,5 @@ export function wasMissed(item: Item, value: DataValue | undefined, subscription
   const slackUs = 2000 * (item.samplingMs + subscription.publishingMs) + 1_000_000;
   const isNewer = timeUs > item.lastTimeUs + slackUs;
   // Without the time trigger a server reports only changes, and a newer time alone proves nothing.
-  return isNewer && (item.hasTimeTrigger || !isSame(item.lastValue, value.value.value));
-}
-
-function isSame(one: unknown, other: unknown): boolean {
-  return Object.is(one, other) || JSON.stringify(one) === JSON.stringify(other);
+  return isNewer && (item.hasTimeTrigger || !isSameValue(item.lastValue, value.value.value));
 }

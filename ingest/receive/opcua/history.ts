@@ -16,7 +16,6 @@ export interface HistoryRange {
   toMs: number;
 }
 
-const nodesPerCall = 50;
 const valuesPerNode = 1000;
 /** A server that pages for ever must not hold us for ever: about half a day at 10 Hz for each item. */
 const mostPages = 500;
@@ -32,7 +31,8 @@ const noHistory = [
 ];
 
 /**
- * Reads what the server recorded of `items` in `range` and hands every page to `onValues`, which may make us wait.
+ * Reads what the server recorded of `items` in `range`, of `nodesPerCall` at once, and hands every page to `onValues`,
+ * which may make us wait.
  * Answers how many values came and how many items have no history. Throws when the connection is lost; stops when
  * `signal` aborts. Follows continuation points until they end or one comes again, which some servers do for ever.
  */
@@ -40,6 +40,7 @@ export async function readHistory(
   session: Session,
   items: readonly Item[],
   range: HistoryRange,
+  nodesPerCall: number,
   onValues: (item: Item, values: readonly DataValue[]) => Promise<void>,
   signal: AbortSignal,
 ): Promise<{ values: number; without_history: number }> {

@@ -1,32 +1,31 @@
-import { hostname } from 'node:os';
 import { stripVTControlCharacters } from 'node:util';
-import {
-  MessageSecurityMode,
-  OPCUAClient,
-  SecurityPolicy,
-  setErrorLogger,
-  setWarningLogger,
-  UserTokenType,
-  type UserIdentityInfo,
-} from 'node-opcua';
+import { setErrorLogger, setWarningLogger } from 'node-opcua';
 import { monotonic, pause } from '../../../core/clock.ts';
 import { retryDelay } from '../../../core/retry.ts';
 import type { Log } from '../../../core/log.ts';
 import type { ReceiverContext, Source, SourceState } from '../receiver.ts';
+import { bridgingOf } from './bridging.ts';
 import { listCertificates, openCertificates } from './certificates.ts';
-import type { LastHeard } from './last-heard.ts';
-import { openServerSession, type ServerCounts, type ServerSession } from './server-session.ts';
-import type { Session } from './session.ts';
+import { createClient } from './client.ts';
+import type { Gaps } from './gaps.ts';
+import type { KeptNumbers } from './kept-numbers.ts';
+import { accessOf, readIdentity } from './server-access.ts';
+import { createServerCounts } from './server-counts.ts';
+import { openServerSession, type ServerSession } from './server-session.ts';
 import { readServerFacts } from './server-facts.ts';
+import type { Session } from './session.ts';
+import { openUnheard } from './unheard.ts';
 
 export interface LinkOptions {
   context: ReceiverContext;
   url: string;
   claims: Map<string, string>;
-  lastHeard: LastHeard;
+  lastHeard: KeptNumbers;
+  staleMarks: KeptNumbers;
   /** Tests shorten these; see receive-opcua.ts for what is usual. */
   silenceMs: number;
   retryItemsMs: number;
+  staleAfterMs: number;
 }
 
 /** The lasting relation to one server: connects again for ever, whatever happens to the other servers. */
@@ -43,34 +42,28 @@ const goodbyeMs = 3000;
 /** A client that could not come back for so long is built anew, with fresh names and certificates. */
 const longestReconnectMs = 300_000;
 
-export function openLink({ context, url, claims, lastHeard, silenceMs, retryItemsMs }: LinkOptions): Link {
-  const { settings, clock, intake, registry } = context;
+export function openLink(options: LinkOptions): Link {
+  const { context, url, claims, lastHeard, staleMarks } = options;
+  const { settings } = context;
   const log = context.log.child({ receiver: 'opcua' });
   const source: Source = { protocol: 'opcua', name: url };
+  const access = accessOf(settings, url);
   const closing = new AbortController();
-  const counts: ServerCounts = {
-    notifications: 0,
-    values: 0,
-    lost_messages: 0,
-    republished_messages: 0,
-    queue_overflows: 0,
-    recreated_subscriptions: 0,
-    transferred_subscriptions: 0,
-    silent_subscriptions: 0,
-    backfilled_values: 0,
-    unfilled_outages: 0,
-    unfilled_seconds: 0,
-  };
+  const counts = createServerCounts();
+  const gaps: Gaps = new Map();
+  const unheard = openUnheard({ ...context, ...options, source, log, counts, signal: closing.signal });
   let server: ServerSession | undefined;
   let isConnected = false;
   let applicationUri = '';
   let lastError = '';
   let connections = 0;
+  let shortItems = 0;
 
   /** One client from its connection to the failure that only a new one can put right. Throws that failure. */
   async function serveOnce(): Promise<void> {
+    const identity = readIdentity(access);
     const certificates = await openCertificates(settings.DATA_DIR);
-    const client = createClient();
+    const client = createClient(settings, access, certificates);
     let fail: (error: Error) => void = () => undefined;
     const failed = new Promise<never>((_, reject) => {
       fail = reject;
@@ -79,68 +72,56 @@ export function openLink({ context, url, claims, lastHeard, silenceMs, retryItem
     failed.catch(() => undefined);
     closing.signal.addEventListener('abort', () => fail(new Error('closing')), { once: true });
 
-    function createClient(): OPCUAClient {
-      const isSecure = settings.OPCUA_SECURITY !== 'None';
-      return OPCUAClient.create({
-        applicationName: 'Millrace',
-        applicationUri: `urn:${hostname()}:millrace:ingest:${settings.GATEWAY_ID}`,
-        clientName: `millrace-ingest-${settings.GATEWAY_ID}`,
-        clientCertificateManager: certificates,
-        securityMode: isSecure ? MessageSecurityMode.SignAndEncrypt : MessageSecurityMode.None,
-        securityPolicy: SecurityPolicy[settings.OPCUA_SECURITY],
-        // Servers behind address translation name themselves by addresses that we cannot reach.
-        endpointMustExist: false,
-        requestedSessionTimeout: Math.max(60_000, settings.OPCUA_OUTAGE_SECONDS * 1000),
-        keepSessionAlive: true,
-        keepAliveInterval: 5000,
-        defaultTransactionTimeout: 10_000,
-        // One attempt here and our own pause between attempts; node-opcua repairs a lost connection for ever.
-        connectionStrategy: { initialDelay: 250, maxDelay: 5000, maxRetry: 1 },
-      });
-    }
-
     try {
       await Promise.race([client.connect(url), failed]);
-      const session = (await Promise.race([client.createSession(identity()), failed])) as Session;
+      const session = (await Promise.race([client.createSession(identity), failed])) as Session;
       const facts = await readServerFacts(session);
       applicationUri = facts.applicationUri;
       const current = openServerSession({
+        ...context,
+        ...options,
         session,
         source,
-        applicationUri,
-        intake,
-        registry,
-        clock,
+        facts,
         log,
-        lastHeard,
         counts,
-        claims,
-        itemsPerCall: facts.itemsPerCall,
+        gaps,
         publishingMs: settings.OPCUA_PUBLISHING_MS,
         outageSeconds: settings.OPCUA_OUTAGE_SECONDS,
-        silenceMs,
-        retryItemsMs,
         onFailure: fail,
       });
       server = current;
       let lostAtMs = Number.POSITIVE_INFINITY;
+      let losses = 0;
       client.on('connection_lost', () => {
         isConnected = false;
+        losses++;
         lostAtMs = monotonic();
+        unheard.begin(current.items(), current.heardServerMs);
         current.suspend();
         log.warn({ source: url }, 'the connection to an OPC UA server is lost');
       });
       client.on('connection_reestablished', () => {
-        current.recover().then(() => {
-          isConnected = true;
-          lostAtMs = Number.POSITIVE_INFINITY;
-          log.info({ source: url }, 'the connection to an OPC UA server is back');
-        }, fail);
+        const lossesBefore = losses;
+        current.recover().then(
+          () => {
+            isConnected = true;
+            lostAtMs = Number.POSITIVE_INFINITY;
+            unheard.end(current.items());
+            log.info({ source: url }, 'the connection to an OPC UA server is back');
+          },
+          (error: Error) => {
+            // Lost again in the middle: the next connection recovers, with the queues of the server still there.
+            if (losses === lossesBefore) fail(error);
+            else current.suspend();
+          },
+        );
       });
       await Promise.race([current.start(), failed]);
       isConnected = true;
       connections++;
       lastError = '';
+      unheard.end(current.items());
       log.info(
         { source: url, items: countItems(current), application_uri: applicationUri },
         'OPC UA server is connected',
@@ -149,9 +130,12 @@ export function openLink({ context, url, claims, lastHeard, silenceMs, retryItem
         await Promise.race([pause(lookEveryMs, closing.signal), failed]);
         if (monotonic() - lostAtMs > longestReconnectMs) throw new Error('the connection did not come back');
         await Promise.race([current.look(), failed]);
+        noteBridging(current);
         lastHeard.save();
+        staleMarks.save();
       }
     } finally {
+      if (server !== undefined) unheard.begin(server.items(), server.heardServerMs);
       server?.close();
       server = undefined;
       isConnected = false;
@@ -162,10 +146,17 @@ export function openLink({ context, url, claims, lastHeard, silenceMs, retryItem
     }
   }
 
-  function identity(): UserIdentityInfo {
-    const { OPCUA_USER: userName, OPCUA_PASSWORD: password } = settings;
-    if (userName === undefined) return { type: UserTokenType.Anonymous };
-    return { type: UserTokenType.UserName, userName, password: password ?? '' };
+  /** Said once for each change: what the queues do not bridge is lost unless the server keeps a history. */
+  function noteBridging({ subscriptions }: ServerSession): void {
+    const { short_items, ...bridging } = bridgingOf(subscriptions.values(), settings.OPCUA_OUTAGE_SECONDS);
+    if (short_items > shortItems) {
+      const asked = settings.OPCUA_OUTAGE_SECONDS;
+      log.warn(
+        { source: url, short_items, ...bridging, asked_seconds: asked },
+        'a server grants shorter queues or lifetimes than OPCUA_OUTAGE_SECONDS asks for',
+      );
+    }
+    shortItems = short_items;
   }
 
   async function run(): Promise<void> {
@@ -199,6 +190,12 @@ export function openLink({ context, url, claims, lastHeard, silenceMs, retryItem
     return { refused_items: refused.length, refused_examples: examples };
   }
 
+  function bridged() {
+    if (server === undefined) return { bridged_seconds: null, short_queues: 0 };
+    const bridging = bridgingOf(server.subscriptions.values(), settings.OPCUA_OUTAGE_SECONDS);
+    return { bridged_seconds: bridging.least_seconds, short_queues: bridging.short_items };
+  }
+
   const running = run();
   return {
     state: () => ({
@@ -211,6 +208,7 @@ export function openLink({ context, url, claims, lastHeard, silenceMs, retryItem
         subscriptions: server?.subscriptions.size ?? 0,
         items: server === undefined ? 0 : countItems(server),
         ...refusals(),
+        ...bridged(),
         ...counts,
         lost_in_outages: counts.unfilled_outages === 0 ? 0 : 'unknown',
         last_error: lastError,
@@ -225,6 +223,7 @@ export function openLink({ context, url, claims, lastHeard, silenceMs, retryItem
       closing.abort();
       await running;
       lastHeard.save();
+      staleMarks.save();
     },
   };
 }

@@ -64,7 +64,7 @@ export function createPlacement(options: PlacementOptions): Placement {
           present.add(item.address);
         }
       }
-      await deleteItems(session, subscription, gone);
+      await deleteItems(session, subscription, gone, itemsPerCall);
       for (const { address } of gone) if (claims.get(address) === url) claims.delete(address);
     }
     refused.clear();

@@ -13,12 +13,16 @@ export interface NotificationSummary {
   ended: string | null;
 }
 
-/** Adds every value of a message to the intake of its server. */
+/**
+ * Adds every value of a message to the intake of its server. `onOverflow` is told each item of whose readings some fell
+ * out of the server's queue, with the time of the last one before that.
+ */
 export function readNotification(
   message: NotificationMessage,
   subscription: Subscription,
   into: SourceIntake,
   nowUs: number,
+  onOverflow: (item: Item, beforeUs: number) => void,
 ): NotificationSummary {
   const summary: NotificationSummary = { values: 0, overflows: 0, ended: null };
   for (const part of message.notificationData ?? []) {
@@ -28,7 +32,10 @@ export function readNotification(
         // The last values of an item that was just deleted because its signal is gone.
         if (item === undefined) continue;
         summary.values++;
-        if (addValue(item, value, into, nowUs, false)) summary.overflows++;
+        const beforeUs = item.lastTimeUs;
+        if (!addValue(item, value, into, nowUs, false)) continue;
+        summary.overflows++;
+        onOverflow(item, beforeUs);
       }
     } else if (part instanceof StatusChangeNotification && part.status.isNotGood()) summary.ended = part.status.name;
   }
@@ -37,7 +44,8 @@ export function readNotification(
 
 /**
  * Adds one value of an item, live or from the server's history. Answers true when the server says that readings
- * before this one fell out of its queue; how many is not known, so each such mark counts as one lost.
+ * before this one fell out of its queue; how many is not known, so each such mark counts as one lost. `timeUs` is the
+ * value's own time where nothing else is said.
  */
 export function addValue(
   item: Item,
@@ -45,9 +53,9 @@ export function addValue(
   into: SourceIntake,
   nowUs: number,
   historical: boolean,
+  timeUs = timeUsOf(value),
 ): boolean {
   const status = value.statusCode.value;
-  const timeUs = timeUsOf(value);
   const quality = qualityOf(status);
   const { signal, address } = item;
   if (!historical) {

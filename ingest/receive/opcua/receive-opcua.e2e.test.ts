@@ -181,8 +181,10 @@ test('what happens while the connection is cut arrives afterwards, once', async 
   await waitUntil('the connection is back', () => status(url)['connected'] === true, { limitMs: 30_000 });
   server.set('a', 100);
   await waitUntil('the newest value is there', () => valuesOf(intake, url, 1).includes(100));
-  expect(valuesOf(intake, url, 1)).toEqual([0, ...Array.from({ length: 20 }, (_, index) => index + 1), 100]);
-  expect(intake.readings(url)).toHaveLength(22);
+  // One stale reading at the time at which the server was last heard; what was measured meanwhile stands behind it.
+  expect(valuesOf(intake, url, 1)).toEqual([0, null, ...Array.from({ length: 20 }, (_, index) => index + 1), 100]);
+  expect(intake.readings(url)).toHaveLength(23);
+  expect(intake.readings(url)[1]).toMatchObject({ quality: Quality.stale, value: null });
   expect(status(url)).toMatchObject({ connections: 1, recreated_subscriptions: 0, queue_overflows: 0 });
 });
 

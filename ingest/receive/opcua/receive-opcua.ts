@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import { requireSetting } from '../../../core/settings.ts';
 import type { Receiver, ReceiverContext } from '../receiver.ts';
-import { openLastHeard } from './last-heard.ts';
+import { openKeptNumbers } from './kept-numbers.ts';
 import type { Link } from './link.ts';
 
 export interface OpcuaTiming {
@@ -8,19 +9,22 @@ export interface OpcuaTiming {
   silenceMs: number;
   /** Items that a server refuses are tried again after so long. */
   retryItemsMs: number;
+  /** A connection that is back sooner leaves no stale readings; node-opcua's first attempts take about a second. */
+  staleAfterMs: number;
 }
 
-const usualTiming: OpcuaTiming = { silenceMs: 30_000, retryItemsMs: 30_000 };
+const usualTiming: OpcuaTiming = { silenceMs: 30_000, retryItemsMs: 30_000, staleAfterMs: 2000 };
 
 /**
  * Subscribes at every server of OPCUA_URLS to the nodes that signals come from (README.md of this folder). Connects in
  * the background and again for ever; a server that fails does not disturb the others. Throws a SettingsError when
  * OPCUA_URLS is not set.
  */
-export function receiveOpcua(context: ReceiverContext, timing: OpcuaTiming = usualTiming): Receiver {
+export function receiveOpcua(context: ReceiverContext, timing: Partial<OpcuaTiming> = {}): Receiver {
   const { settings, registry, log } = context;
   const urls = new Set(requireSetting(settings, 'OPCUA_URLS'));
-  const lastHeard = openLastHeard(settings.DATA_DIR);
+  const lastHeard = openKeptNumbers(join(settings.DATA_DIR, 'opcua', 'last-heard.json'));
+  const staleMarks = openKeptNumbers(join(settings.DATA_DIR, 'opcua', 'stale.json'));
   const claims = new Map<string, string>();
   const links = new Map<string, Link>();
   let isClosed = false;
@@ -30,7 +34,8 @@ export function receiveOpcua(context: ReceiverContext, timing: OpcuaTiming = usu
     ({ openLink, routeLibraryLog }) => {
       if (isClosed) return;
       routeLibraryLog(log.child({ receiver: 'opcua' }));
-      for (const url of urls) links.set(url, openLink({ context, url, claims, lastHeard, ...timing }));
+      const shared = { context, claims, lastHeard, staleMarks, ...usualTiming, ...timing };
+      for (const url of urls) links.set(url, openLink({ ...shared, url }));
     },
     (error: unknown) => log.fatal({ error }, 'OPC UA cannot be loaded; is the installation whole?'),
   );

@@ -19,6 +19,8 @@ export interface Item extends WantedItem {
   monitoredItemId: number;
   /** The queue that the server granted; smaller than asked for means a shorter outage is bridged. */
   revisedQueueSize: number;
+  /** How often the server samples it; 0 where it reports each change. */
+  revisedSamplingMs: number;
   /** Reports every new source time, not only changes of value and status. */
   hasTimeTrigger: boolean;
   /** Newest reading received; NaN before the first. */
@@ -34,8 +36,12 @@ export interface Subscription {
   /** Longest time between two answers, data or keep-alive. */
   keepAliveMs: number;
   publishingMs: number;
+  /** How long it lives on, and its queues with it, while nobody fetches anything. */
+  lifetimeMs: number;
   /** Sequence number that the next message with data should have. */
   nextSequence: number;
+  /** Sequence numbers of messages that never arrived and have not been asked for again yet. */
+  missing: number[];
   lastDataMs: number;
   lastAnswerMs: number;
   /** How long silence of data is left alone before the values are read and compared. */
@@ -79,7 +85,9 @@ export async function createSubscription(
     items: new Map(),
     keepAliveMs: response.revisedPublishingInterval * response.revisedMaxKeepAliveCount,
     publishingMs: response.revisedPublishingInterval,
+    lifetimeMs: response.revisedPublishingInterval * response.revisedLifetimeCount,
     nextSequence: 1,
+    missing: [],
     lastDataMs: nowMs,
     lastAnswerMs: nowMs,
     patienceMs: Math.max(rules.silenceMs, samplingMs * 20),
@@ -136,13 +144,14 @@ async function createChunk(
     clientHandle: nextClientHandle++ >>> 0,
     monitoredItemId: 0,
     revisedQueueSize: 0,
+    revisedSamplingMs: wanted.samplingMs,
     hasTimeTrigger,
     lastTimeUs: Number.NaN,
     lastValue: undefined,
   }));
   // Known before the request goes out, since the first notification may overtake its answer.
   for (const item of items) subscription.items.set(item.clientHandle, item);
-  const { results } = await session.createMonitoredItems({
+  const request = {
     subscriptionId: subscription.id,
     timestampsToReturn: TimestampsToReturn.Both,
     itemsToCreate: items.map((item) => ({
@@ -156,12 +165,17 @@ async function createChunk(
         filter: hasTimeTrigger ? timeTrigger : null,
       },
     })),
+  };
+  const { results } = await session.createMonitoredItems(request).catch((error: unknown) => {
+    for (const item of items) subscription.items.delete(item.clientHandle);
+    throw error;
   });
   for (const [index, item] of items.entries()) {
     const result = results?.[index];
     if (result?.statusCode.isGood() === true) {
       item.monitoredItemId = result.monitoredItemId;
       item.revisedQueueSize = result.revisedQueueSize;
+      item.revisedSamplingMs = result.revisedSamplingInterval;
     } else subscription.items.delete(item.clientHandle);
   }
   return items.map((_, index) => results?.[index]?.statusCode);
@@ -183,13 +197,17 @@ function isFilterRefusal(status: StatusCode | undefined): boolean {
   );
 }
 
-/** Deletes items whose signals are gone. */
-export async function deleteItems(session: Session, subscription: Subscription, items: readonly Item[]): Promise<void> {
-  if (items.length === 0) return;
+/** Deletes items whose signals are gone, at most `perCall` at once. */
+export async function deleteItems(
+  session: Session,
+  subscription: Subscription,
+  items: readonly Item[],
+  perCall: number,
+): Promise<void> {
   for (const item of items) subscription.items.delete(item.clientHandle);
-  await session.deleteMonitoredItems({
-    subscriptionId: subscription.id,
-    monitoredItemIds: items.map(({ monitoredItemId }) => monitoredItemId),
-  });
-  subscription.isFull = false;
+  for (let from = 0; from < items.length; from += perCall) {
+    const monitoredItemIds = items.slice(from, from + perCall).map(({ monitoredItemId }) => monitoredItemId);
+    await session.deleteMonitoredItems({ subscriptionId: subscription.id, monitoredItemIds });
+    subscription.isFull = false;
+  }
 }

@@ -1,0 +1,103 @@
+import type { DataValue } from 'node-opcua';
+import { type Clock, pause } from '../../../core/clock.ts';
+import type { Log } from '../../../core/log.ts';
+import type { Intake, Source } from '../receiver.ts';
+import { type Gap, type Gaps, openGap } from './gaps.ts';
+import { readHistory } from './history.ts';
+import { addValue } from './read-notification.ts';
+import type { ServerCounts } from './server-counts.ts';
+import type { Session } from './session.ts';
+import type { Item } from './subscription.ts';
+
+export interface BackfillOptions {
+  session: Session;
+  source: Source;
+  intake: Intake;
+  clock: Clock;
+  log: Log;
+  counts: ServerCounts;
+  gaps: Gaps;
+  nodesPerHistoryRead: number;
+  /** Shorter gaps hold nothing: the next publication was not due yet. */
+  shortestMs: number;
+  /** The items that the server has now. */
+  items: () => Iterable<Item>;
+  /** False while the connection is away: what fails then is tried again. */
+  isConnected: () => boolean;
+  signal: AbortSignal;
+}
+
+/** Fills gaps from the server's history. */
+export interface Backfill {
+  /** Reads the history of every item that has a gap, in the background; the store drops what it has already. */
+  run(): void;
+}
+
+/** Before the gap, since the clocks of source, server and gateway are never quite the same. */
+const overlapMs = 2000;
+
+export function createBackfill(options: BackfillOptions): Backfill {
+  const { session, source, intake, clock, log, counts, gaps, signal } = options;
+  let running: Promise<void> = Promise.resolve();
+
+  function run(): void {
+    const groups = new Map<string, { gap: Gap; items: Item[] }>();
+    for (const item of options.items()) {
+      const gap = gaps.get(item.address);
+      if (gap === undefined) continue;
+      gaps.delete(item.address);
+      const name = `${gap.fromMs} ${gap.isOutage}`;
+      const group = groups.get(name) ?? { gap, items: [] };
+      group.items.push(item);
+      groups.set(name, group);
+    }
+    const toMs = clock();
+    for (const { gap, items } of groups.values()) {
+      if (toMs - gap.fromMs >= options.shortestMs) running = running.then(() => fill(gap, toMs, items));
+    }
+  }
+
+  async function fill(gap: Gap, toMs: number, items: readonly Item[]): Promise<void> {
+    const seconds = Math.round((toMs - gap.fromMs) / 1000);
+    const facts = { source: source.name, items: items.length, seconds };
+    function keep(): void {
+      for (const { address } of items) openGap(gaps, address, gap);
+    }
+    if (signal.aborted) {
+      keep();
+      return;
+    }
+    try {
+      const range = { fromMs: gap.fromMs - overlapMs, toMs };
+      const read = await readHistory(session, items, range, options.nodesPerHistoryRead, store, signal);
+      counts.backfilled_values += read.values;
+      if (signal.aborted) keep();
+      else if (read.values > 0) log.info({ ...facts, ...read }, 'an outage was filled from the history');
+      // Some servers refuse, others answer "good" with nothing in it; for the reader of the books it is the same.
+      else
+        noteUnfilled('nothing of an outage could be filled: the server keeps no history of it', { ...facts, ...read });
+    } catch (error) {
+      const { message } = error as Error;
+      if (signal.aborted || !options.isConnected()) keep();
+      else noteUnfilled('an outage could not be filled from the history', { ...facts, error: message });
+    }
+
+    function noteUnfilled(sentence: string, more: object): void {
+      // Of a node that was not there before, nobody knows that anything is missing.
+      if (!gap.isOutage) return;
+      counts.unfilled_outages++;
+      counts.unfilled_seconds += seconds;
+      log.warn(more, `${sentence}; how much is lost is unknown`);
+    }
+  }
+
+  async function store(item: Item, values: readonly DataValue[]): Promise<void> {
+    while (intake.isFull && !signal.aborted) await pause(200, signal);
+    const into = intake.open(source);
+    const nowUs = clock() * 1000;
+    for (const value of values) addValue(item, value, into, nowUs, true);
+    intake.handOver();
+  }
+
+  return { run };
+}
