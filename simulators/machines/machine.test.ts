@@ -143,7 +143,7 @@ function runToFailure(kind: ReturnType<typeof everyKind>[number], mode: FailureM
   const events: string[] = [];
   const machine = open(kind, { onBreakdown: (what, breakdown) => events.push(`${what} ${breakdown.failure_mode}`) });
   let time = monday + 8 * 3_600_000;
-  for (; time < monday + 9 * 3_600_000; time += 5000) machine.step(time);
+  for (; time < monday + 9 * 3_600_000; time += 10_000) machine.step(time);
   expect(machine.inject(mode, 4, time)).toBe(true);
   expect(machine.inject(mode, 4, time)).toBe(false);
   const startedAt = time;
@@ -151,7 +151,7 @@ function runToFailure(kind: ReturnType<typeof everyKind>[number], mode: FailureM
   const codes = new Set<number>();
   let failedAt = 0;
   let endedAt = 0;
-  for (; endedAt === 0 && time < startedAt + 8 * 3_600_000; time += 5000) {
+  for (; endedAt === 0 && time < startedAt + 8 * 3_600_000; time += 10_000) {
     machine.step(time);
     if (machine.state === PackState.Aborted && failedAt === 0) failedAt = time;
     if (failedAt > 0 && machine.breakdown === undefined) endedAt = time;
