@@ -1,3 +1,4 @@
+import '../core/small-heap.ts';
 import { openDatabase } from '../core/database.ts';
 import { createLog } from '../core/log.ts';
 import { retryRule } from '../core/retry.ts';

@@ -1,3 +1,4 @@
+import '../small-heap.ts';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createLog } from '../log.ts';
