@@ -44,6 +44,10 @@ function refresh(database: TestDatabase, fromMs: number, toMs: number): Promise<
   ]);
 }
 
+function refreshMinutes(database: TestDatabase, signals: number[], times: string[]): Promise<unknown> {
+  return database.query('call refresh_rollup_minutes($1::int[], $2::timestamptz[])', [signals, times]);
+}
+
 function difference(
   database: TestDatabase,
   fromMs: number,
@@ -125,6 +129,60 @@ describe.each(testEngines())('rollups on %s', (engine: Engine) => {
     expect(await compareRollups(database)).toEqual([]);
   });
 
+  test('late rows are refreshed minute by minute of their signals, on every border, also before their buckets were whole', async () => {
+    const random = createRandom(7, 'late minutes');
+    for (const border of [...borders, Date.UTC(2027, 4, 6, 7)]) {
+      const rows = [-60_000, -1, 0, 1, 59_999, 60_000].map((offset, index) => ({
+        time_ms: border + offset,
+        signal_id: 41 + (index % 3),
+        value: random.chance(0.2) ? null : random.between(-9, 9),
+        quality: random.pick([Quality.good, Quality.uncertain, Quality.bad]),
+      }));
+      await insert(database, rows);
+      const signals = rows.map((row) => row.signal_id);
+      const times = rows.map((row) => new Date(row.time_ms).toISOString());
+      // Twice, and once more with each named twice: it is the same.
+      await refreshMinutes(database, signals, times);
+      await refreshMinutes(database, [...signals, ...signals], [...times, ...times]);
+      expect(await difference(database, border - 120_000, border + 120_000)).toEqual([]);
+    }
+    expect(await compareRollups(database)).toEqual([]);
+    // What was removed leaves nothing behind, and a refresh of the whole range changes nothing.
+    await database.query('delete from reading where signal_id = 42');
+    const gone = [...borders, Date.UTC(2027, 4, 6, 7)].flatMap((border) => [border - 1, border + 59_999]);
+    await refreshMinutes(
+      database,
+      gone.map(() => 42),
+      gone.map((time) => new Date(time).toISOString()),
+    );
+    expect(await compareRollups(database)).toEqual([]);
+    await refresh(database, from, Date.UTC(2027, 4, 7));
+    expect(await compareRollups(database)).toEqual([]);
+    await expect(database.query("call refresh_rollup_minutes('{1, 2}', '{2026-12-01}')")).rejects.toThrow(
+      '2 signals and 1 times',
+    );
+  });
+
+  test('the sums of an hour show a reading that is missing from its minute', async () => {
+    const hour = Date.UTC(2026, 11, 24, 7);
+    const other = async (): Promise<unknown[]> =>
+      database.query('select signal_id from rollup_sum_difference(to_timestamp($1::float8 / 1000)) as signal_id', [
+        hour,
+      ]);
+    expect(await other()).toEqual([]);
+    await insert(database, [{ time_ms: hour + 3_599_999, signal_id: 50, value: null, quality: Quality.bad }]);
+    expect(await other()).toEqual([{ signal_id: 50 }]);
+    await refreshMinutes(database, [50], [new Date(hour + 3_599_000).toISOString()]);
+    expect(await other()).toEqual([]);
+    const [table] = await database.query<{ name: string }>("select rollup_table('1m') as name");
+    await database.execute(
+      `update ${table?.name} set sum = sum + 0.5 where signal_id = 1 and bucket = '2026-12-24 07:31+00'`,
+    );
+    expect(await other()).toEqual([{ signal_id: 1 }]);
+    await database.query("call repair_rollups('2026-12-24 07:00+00', '2026-12-24 07:59:59+00')");
+    expect(await other()).toEqual([]);
+  });
+
   test('a change from the last day of a year into the first of the next reaches both months', async () => {
     const row = (time_ms: number): Row => ({ time_ms, signal_id: 30, value: 5, quality: Quality.good });
     for (const [lastSecond, firstSecond] of [
@@ -166,7 +224,15 @@ describe.each(testEngines())('rollups on %s', (engine: Engine) => {
             quality: Quality.good,
           }));
           await insert(database, rows);
-          await refresh(database, start, start + 50 * 997);
+          if (round % 2 === 0) await refresh(database, start, start + 50 * 997);
+          else {
+            const times = rows.map((row) => new Date(row.time_ms).toISOString());
+            await refreshMinutes(
+              database,
+              rows.map((row) => row.signal_id),
+              times,
+            );
+          }
         }
       }),
     );
@@ -177,12 +243,7 @@ describe.each(testEngines())('rollups on %s', (engine: Engine) => {
 
   test('a rollup that is wrong is found and repaired; refreshing alone trusts it', async () => {
     const time = Date.UTC(2026, 11, 24, 7, 30, 30);
-    const [table] = await database.query<{ name: string }>(
-      engine === 'postgres'
-        ? "select 'reading_1h' as name"
-        : `select format('%I.%I', materialization_hypertable_schema, materialization_hypertable_name) as name
-             from timescaledb_information.continuous_aggregates where view_name = 'reading_1h'`,
-    );
+    const [table] = await database.query<{ name: string }>("select rollup_table('1h') as name");
     const touched = await database.execute(
       `update ${table?.name} set sum = sum + 1 where bucket = '2026-12-24 07:00+00' and signal_id = 1`,
     );

@@ -1,21 +1,31 @@
 import type { Database } from '../../core/database.ts';
 
 const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 
 /**
  * Compares every rollup bucket that touches [fromMs, toMs) with what recomputation gives, an hour at a time, repairs what
  * differs, and raises an alarm (kind rollup) on each machine concerned, returned at once because it has been repaired.
- * Answers how many buckets differed. A difference means a bug somewhere; on TimescaleDB it has been seen upstream.
+ * Hours, days and months are always compared figure by figure; minutes only in one hour of a day, another one every day,
+ * and where the number or the sum of a signal's readings in the hour is wrong, which takes a sixth of the time. `exact`
+ * compares them all. Answers how many buckets differed. A difference means a bug somewhere; on TimescaleDB it has been
+ * seen upstream.
  */
-export async function reconcileRollups(database: Database, fromMs: number, toMs: number): Promise<number> {
+export async function reconcileRollups(
+  database: Database,
+  fromMs: number,
+  toMs: number,
+  exact = false,
+): Promise<number> {
   let differing = 0;
   for (let at = fromMs; at < toMs; at += hourMs) {
     const range = [at, Math.min(at + hourMs, toMs) - 1];
+    const withMinutes = exact || isSampled(at) || (await hasOtherSums(database, range));
     const machines = await database.query<{ organization_id: number; machine_id: number; buckets: number }>(
       `select s.organization_id, s.machine_id, count(*) as buckets
-         from rollup_difference(to_timestamp($1::float8 / 1000), to_timestamp($2::float8 / 1000)) d
+         from rollup_difference(to_timestamp($1::float8 / 1000), to_timestamp($2::float8 / 1000), $3) d
          join signal s using (signal_id) group by 1, 2`,
-      range,
+      [...range, withMinutes ? ['1m', '1h', '1d', '1mo'] : ['1h', '1d', '1mo']],
     );
     if (machines.length === 0) continue;
     await database.query(
@@ -40,9 +50,23 @@ export async function reconcileRollups(database: Database, fromMs: number, toMs:
   return differing;
 }
 
+/** One hour of each day: on the next day the next hour, so that each has its turn within 24 days. */
+function isSampled(hourStartMs: number): boolean {
+  return Math.floor(hourStartMs / hourMs) % 24 === Math.floor(hourStartMs / dayMs) % 24;
+}
+
+/** Whether in the hours of a range a signal's minutes differ from its readings in number or sum. */
+async function hasOtherSums(database: Database, [fromMs, toMs]: readonly number[]): Promise<boolean> {
+  const rows = await database.query(
+    `select 1 from generate_series(date_trunc('hour', to_timestamp($1::float8 / 1000), 'UTC'), to_timestamp($2::float8 / 1000), interval '1 hour') h
+      cross join lateral rollup_sum_difference(h) limit 1`,
+    [fromMs, toMs],
+  );
+  return rows.length > 0;
+}
+
 /** Analytics that was away for longer than this does not compare what it missed. */
 const lookBackDays = 7;
-const dayMs = 24 * hourMs;
 
 /**
  * The next hour (its start) that is due to be compared, or null: from 02:00 UTC on the hours of the day before, one at a

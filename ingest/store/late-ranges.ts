@@ -10,16 +10,22 @@ export const liveWindowMs = 120_000;
 const hourUs = 3_600_000_000;
 /** Beyond this many separate hours, neighbouring ranges are joined: a refresh of a longer range beats many short ones. */
 const mostRanges = 200;
+/** Beyond this many touched minutes of signals the range is noted without them: it is refreshed for all signals. */
+const mostMinutes = 20_000;
+const minuteUs = 60_000_000;
 
 interface Range {
   from_us: number;
   to_us: number;
   machines: Set<number>;
+  /** The touched signals of each touched minute (its start in µs). */
+  minutes: Map<number, Set<number>>;
 }
 
 /**
  * Notes which source times received data after their rollups were built, as ranges that do not span long holes (a
- * reading from 2014 and one from today are two ranges), with the machines whose states and counts must be recomputed.
+ * reading from 2014 and one from today are two ranges), with the minutes of the signals that are to be refreshed and the
+ * machines whose states and counts must be recomputed.
  * `nowMs` is the time of storing: after an outage of the database the whole backlog is late for the rollups.
  */
 export async function noteLateRanges(
@@ -32,12 +38,22 @@ export async function noteLateRanges(
   const ranges = lateRanges(batch, outcome, nowMs, signal);
   if (ranges.length === 0) return;
   await connection.execute(
-    `insert into late_range (from_time, to_time, machine_ids)
+    `insert into late_range (from_time, to_time, machine_ids, minute_signal_ids, minutes)
      select ${epochTime('(r->>0)::int8')}, ${epochTime('(r->>1)::int8')},
-            array(select id::int from jsonb_array_elements_text(r->2) id)
+            array(select id::int from jsonb_array_elements_text(r->2) id),
+            case when r->3 <> 'null' then array(select (m->>0)::int from jsonb_array_elements(r->3) with ordinality as e(m, at) order by at) end,
+            case when r->3 <> 'null' then array(select ${epochTime('(m->>1)::int8')} from jsonb_array_elements(r->3) with ordinality as e(m, at) order by at) end
        from jsonb_array_elements($1::jsonb) r`,
-    [JSON.stringify(ranges.map(({ from_us, to_us, machines }) => [from_us, to_us, [...machines]]))],
+    [JSON.stringify(ranges.map((range) => [range.from_us, range.to_us, [...range.machines], minutesOf(range)]))],
   );
+}
+
+/** Pairs of signal and minute, or null when there are too many. */
+function minutesOf(range: Range): [signalId: number, minuteUs: number][] | null {
+  const pairs = [...range.minutes].flatMap(([minute, signals]) =>
+    [...signals].map((signal): [number, number] => [signal, minute]),
+  );
+  return pairs.length <= mostMinutes ? pairs : null;
 }
 
 /** The pure part of `noteLateRanges`. */
@@ -55,12 +71,17 @@ export function lateRanges(
     const hour = Math.floor(time / hourUs);
     let range = hours.get(hour);
     if (range === undefined) {
-      range = { from_us: time, to_us: time, machines: new Set() };
+      range = { from_us: time, to_us: time, machines: new Set(), minutes: new Map() };
       hours.set(hour, range);
     }
     if (time < range.from_us) range.from_us = time;
     if (time > range.to_us) range.to_us = time;
-    const registered = signal(batch.columns.signal_id[row] ?? 0);
+    const signalId = batch.columns.signal_id[row] ?? 0;
+    const minute = Math.floor(time / minuteUs) * minuteUs;
+    const signals = range.minutes.get(minute);
+    if (signals === undefined) range.minutes.set(minute, new Set([signalId]));
+    else signals.add(signalId);
+    const registered = signal(signalId);
     if (registered !== undefined && registered.kind !== 'measurement') range.machines.add(registered.machine_id);
   }
   const sorted = [...hours].sort(([left], [right]) => left - right);
@@ -78,8 +99,9 @@ function joinNeighbours(hours: readonly (readonly [number, Range])[], gapHours: 
     if (last !== undefined && hour - lastHour <= gapHours) {
       last.to_us = range.to_us;
       for (const machine of range.machines) last.machines.add(machine);
+      for (const [minute, signals] of range.minutes) last.minutes.set(minute, signals);
     } else {
-      joined.push({ ...range, machines: new Set(range.machines) });
+      joined.push({ ...range, machines: new Set(range.machines), minutes: new Map(range.minutes) });
     }
     lastHour = hour;
   }

@@ -141,6 +141,17 @@ describe.each(testEngines())('on %s', (engine) => {
       ['t-2', old + 5, 1],
     ]);
     expect(await stage.ledger()).toMatchObject({ stored: 5, late: 4 });
+    const minutes = await stage.database.query(
+      `select m.signal_id, (extract(epoch from m.minute) * 1000000)::int8 as minute_us
+         from late_range cross join unnest(minute_signal_ids, minutes) as m(signal_id, minute) order by minute, signal_id`,
+    );
+    const minuteOf = (timeUs: number): number => Math.floor(timeUs / 60_000_000) * 60_000_000;
+    expect(minutes).toEqual([
+      ...[stage.idOf('t-2'), stage.idOf('state')]
+        .sort((a, b) => a - b)
+        .map((signal_id) => ({ signal_id, minute_us: old })),
+      { signal_id: stage.idOf('t-1'), minute_us: minuteOf(nowUs - 3 * hour) },
+    ]);
     const ranges = await stage.database.query(
       `select (extract(epoch from from_time) * 1000000)::int8 as from_us, (extract(epoch from to_time) * 1000000)::int8 as to_us, machine_ids
          from late_range order by from_time`,
