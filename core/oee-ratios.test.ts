@@ -133,6 +133,11 @@ describe('edges', () => {
     expect(ratios.flags).toEqual(['ideal_cycle_too_slow']);
   });
 
+  it('one piece that was begun before is no sign of a wrong ideal cycle', () => {
+    expect(oeeRatios(parts(60, 60, 60, 61, 61))).toMatchObject({ performance: 61 / 60, flags: [] });
+    expect(oeeRatios(parts(60, 60, 60, 62, 62)).flags).toEqual(['ideal_cycle_too_slow']);
+  });
+
   it('a product without an ideal cycle makes P and OEE unknown, also in a sum', () => {
     const unknown = { ...parts(60, 30, 60, 10, 9), ideal_total_seconds: null, ideal_good_seconds: null };
     const ratios = oeeRatios(sumComponents([parts(60, 60, 60, 50, 50), unknown]));

@@ -19,7 +19,7 @@ export interface OeeComponents {
 
 /** What a reader should know before trusting a ratio. */
 export type OeeFlag =
-  /** Performance above 1: the ideal cycle is longer than the machine needs. The value is kept as it is. */
+  /** Performance above 1 by more than one piece: the ideal cycle is longer than the machine needs. It is kept as it is. */
   | 'ideal_cycle_too_slow'
   /** Pieces were counted although the machine never ran: counter or state is wrong. */
   | 'counted_without_running'
@@ -86,7 +86,9 @@ export function oeeRatios(components: OeeComponents): OeeRatios {
   const availability = ratio(running_seconds, planned_seconds);
   const performance =
     idealTotal === null || (total_count === 0 && running_seconds <= 0) ? null : ratio(idealTotal, running_seconds);
-  if (performance !== null && performance > 1) flags.push('ideal_cycle_too_slow');
+  // One piece more than the time allows is no contradiction: it was begun before the time that is looked at.
+  const onePieceSeconds = idealTotal === null || total_count <= 0 ? 0 : idealTotal / total_count;
+  if (performance !== null && (idealTotal ?? 0) - onePieceSeconds > running_seconds) flags.push('ideal_cycle_too_slow');
   const quality =
     idealTotal !== null && idealGood !== null && idealTotal > 0
       ? idealGood / idealTotal
