@@ -162,13 +162,4 @@ describe.each(testEngines())('readings and series on %s', (engine) => {
     const second = await stage.get(`${url}&cursor=${first.body.next}`);
     expect(second.body).toMatchObject({ items: [{ value: 72, quality: 'uncertain' }], next: null });
   });
-
-  test('hours with too few readings are found', async () => {
-    const answer = await stage.get(
-      `/api/v1/ledger/gaps?signal=${stage.plant.pressure}&from=2026-11-19T00:00:00Z&to=2026-11-20T12:00:00Z`,
-    );
-    expect(answer.body.items).toMatchObject([
-      { hour: '2026-11-20T11:00:00Z', expected: 60, stored: 21, coverage: 0.35 },
-    ]);
-  });
 });

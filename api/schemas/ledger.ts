@@ -53,13 +53,14 @@ export const ledgerQuery = pageQuery.extend({
 });
 export type LedgerQuery = z.input<typeof ledgerQuery>;
 
-/** Expected against stored readings of one signal, by hour. */
+/** A time in which one signal gave fewer readings than expected; whole minutes or hours. */
 export const gapRow = z.object({
   signal_id: id,
   signal_name: z.string(),
   machine_id: id,
   machine_name: z.string(),
-  hour: timestamp,
+  from: timestamp,
+  to: timestamp,
   expected: z.int(),
   stored: z.int(),
   coverage: z.number(),
@@ -73,7 +74,12 @@ export const gapsQuery = pageQuery.extend({
   line: idInput.optional(),
   machine: idInput.optional(),
   signal: idInput.optional(),
-  /** Only hours with less than this share of the expected readings. */
+  /**
+   * How fine. By minute at most 31 days of a signal, 7 of a machine, 1 of a line and 2 hours of everything; by hour 31
+   * days.
+   */
+  per: z.enum(['minute', 'hour']).default('hour'),
+  /** Only minutes or hours with less than this share of the expected readings. */
   below: z.coerce.number<number | string>().min(0).max(10).default(0.95),
 });
 export type GapsQuery = z.input<typeof gapsQuery>;
