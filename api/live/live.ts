@@ -9,8 +9,9 @@ import type { LiveClient } from './client.ts';
 import { createEventWriter } from './events.ts';
 import { createFeedFollower } from './follow-feed.ts';
 import { loadPlantView, noChanges, refreshPlantView, type ChangedRows, type PlantView } from './plant-view.ts';
-import { changesOf, snapshotOf } from './scope-events.ts';
-import { scopeKey, type Scope } from './scope.ts';
+import { snapshotOf } from './scope-events.ts';
+import { scopeKey } from './scope.ts';
+import { sendEvents, type Audience } from './send-events.ts';
 
 export interface Live {
   /** Whether one more client may join. */
@@ -39,7 +40,7 @@ export interface LiveOptions {
 
 interface Organization {
   view: PlantView | null;
-  scopes: Map<string, { scope: Scope; clients: Set<LiveClient> }>;
+  audiences: Map<string, Audience>;
 }
 
 const statesEveryMs = 1000;
@@ -192,7 +193,8 @@ export function createLive(options: LiveOptions): Live {
       organization.view = await withOrganization(database, id, 'read', (connection) =>
         loadPlantView(connection, clock()),
       );
-      for (const { clients: group } of organization.scopes.values()) for (const client of group) client.behind = true;
+      for (const { clients: group } of organization.audiences.values())
+        for (const client of group) client.behind = true;
       sendAll(organization, organization.view);
       return;
     }
@@ -212,29 +214,7 @@ export function createLive(options: LiveOptions): Live {
   }
 
   function sendAll(organization: Organization, view: PlantView): void {
-    for (const { scope, clients: group } of organization.scopes.values()) {
-      const changes = changesOf(view, scope, clock(), writer);
-      let snapshot: Buffer | undefined;
-      for (const client of group) {
-        const fullSince = client.fullSince();
-        if (fullSince !== null) {
-          if (changes !== null) skip(client);
-          if (monotonic() - fullSince > slowMs) client.destroy();
-        } else if (client.behind) {
-          client.behind = false;
-          client.started = true;
-          snapshot ??= writer.write('snapshot', snapshotOf(view, scope, clock()));
-          client.send(snapshot);
-        } else if (changes !== null) {
-          client.send(changes);
-        }
-      }
-    }
-  }
-
-  function skip(client: LiveClient): void {
-    client.behind = true;
-    skipped.inc();
+    skipped.inc(sendEvents(view, organization.audiences.values(), writer, { nowMs: clock(), slowMs }));
   }
 
   async function endLostSessions(): Promise<void> {
@@ -262,13 +242,13 @@ export function createLive(options: LiveOptions): Live {
       gauge.set(clients.size);
       let organization = organizations.get(client.organization_id);
       if (organization === undefined) {
-        organization = { view: null, scopes: new Map() };
+        organization = { view: null, audiences: new Map() };
         organizations.set(client.organization_id, organization);
       }
       const key = scopeKey(client.scope);
-      const group = organization.scopes.get(key) ?? { scope: client.scope, clients: new Set() };
+      const group: Audience = organization.audiences.get(key) ?? { scope: client.scope, clients: new Set() };
       group.clients.add(client);
-      organization.scopes.set(key, group);
+      organization.audiences.set(key, group);
       if (organization.view === null) {
         client.behind = true;
       } else {
@@ -283,10 +263,10 @@ export function createLive(options: LiveOptions): Live {
       gauge.set(clients.size);
       const organization = organizations.get(client.organization_id);
       const key = scopeKey(client.scope);
-      const group = organization?.scopes.get(key);
+      const group = organization?.audiences.get(key);
       group?.clients.delete(client);
-      if (group?.clients.size === 0) organization?.scopes.delete(key);
-      if (organization?.scopes.size === 0) organizations.delete(client.organization_id);
+      if (group?.clients.size === 0) organization?.audiences.delete(key);
+      if (organization?.audiences.size === 0) organizations.delete(client.organization_id);
     },
     feedAgeMs,
     async close() {
