@@ -128,6 +128,7 @@ export type RejectReason =
   | 'ignored_address' // an unknown address that somebody asked to ignore
   | 'parked_full' // an unknown address, and no room left to park it
   | 'conflict' // same signal and time as a stored reading, other value or quality
+  | 'too_old' // before the kept readings, and no room for a further day of such
   | 'refused_by_database'; // bisected out of a batch that the database would not take
 
 export interface RejectedReading {

@@ -1,10 +1,18 @@
 import type { Connection } from '../../core/database.ts';
 import type { ReadingColumns } from '../../core/reading-columns.ts';
+import type { RejectReason } from '../receive/receiver.ts';
 import { copyColumns, createCopyEncoder } from './copy-encoder.ts';
 import { epochTime, timeArray } from './sql-arrays.ts';
 
 /** What became of a row. */
-export const Outcome = { stored: 0, duplicate: 1, conflict: 2, refused: 3 } as const;
+export const Outcome = { stored: 0, duplicate: 1, conflict: 2, refused: 3, too_old: 4 } as const;
+
+/** The reason with which a row of such an outcome is kept. */
+export const rejectReasons: Readonly<Record<number, RejectReason>> = {
+  [Outcome.conflict]: 'conflict',
+  [Outcome.refused]: 'refused_by_database',
+  [Outcome.too_old]: 'too_old',
+};
 
 export interface InsertResult {
   /** One of Outcome for each row. */

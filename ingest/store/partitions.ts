@@ -5,27 +5,41 @@ import type { SequencedEntry } from './batch.ts';
 
 const dayUs = 86_400_000_000;
 
+/**
+ * So many days beyond the raw retention are given room at once; what comes for a further one is rejected as too old.
+ * Recordings of former years can so be replayed (and are dropped in the night, their rollups stay), but a sender of random
+ * times cannot make a partition of each of the 13,400 days since 1990.
+ */
+export const mostOldDays = 400;
+
 export interface Partitions {
   /** Makes sure that every UTC day in the entries can be written. In a transaction of its own: attaching a partition takes a lock. */
   ensure(connection: Connection, entries: readonly SequencedEntry[]): Promise<void>;
   /** The same for rows, within the caller's transaction. */
   ensureRows(connection: Connection, columns: ReadingColumns): Promise<void>;
+  /** Why a reading of this time gets no room, by the last call of ensure or ensureRows; undefined when it may be written. */
+  refusal(timeUs: number): string | undefined;
   committed(): void;
   /** After a failure: a partition may have been dropped since it was seen. */
   forget(): void;
 }
 
-/** Days that are known to have a partition; on TimescaleDB the call answers without doing anything. */
-export function createPartitions(): Partitions {
+/** Days that are known to have room: on plain PostgreSQL a partition, on TimescaleDB chunks, which make themselves. */
+export function createPartitions(mostOld = mostOldDays): Partitions {
   const known = new Set<number>();
+  const refused = new Set<number>();
   let fresh: number[] = [];
 
   async function ensureDays(connection: Connection, days: Set<number>): Promise<void> {
+    refused.clear();
     const missing = [...days].filter((day) => !known.has(day)).sort((left, right) => left - right);
-    for (let index = 0; index < missing.length; ) {
-      const first = missing[index] ?? 0;
+    if (missing.length === 0) return;
+    const old = await refuseOldDays(connection, missing);
+    const wanted = missing.filter((day) => !refused.has(day));
+    for (let index = 0; index < wanted.length; ) {
+      const first = wanted[index] ?? 0;
       let last = first;
-      while (missing[index + 1] === last + 1 && last - first < 1000) {
+      while (wanted[index + 1] === last + 1 && last - first < 1000) {
         last++;
         index++;
       }
@@ -35,7 +49,26 @@ export function createPartitions(): Partitions {
         toTimestamp((last * dayUs) / 1000),
       ]);
     }
-    fresh.push(...missing);
+    // Old days are asked for each time: the retention takes their room back every night.
+    fresh.push(...wanted.filter((day) => !old.has(day)));
+  }
+
+  /** Of the missing days beyond the retention, which are answered, the newest get what room is left. */
+  async function refuseOldDays(connection: Connection, missing: readonly number[]): Promise<Set<number>> {
+    const [kept] = await connection.query<{ from: string; from_day: number }>(
+      `select kept_from::text as from, (extract(epoch from kept_from) / 86400)::int as from_day
+         from (select date_trunc('day', now() - make_interval(days => raw_days), 'UTC') as kept_from from reading_retention) r`,
+    );
+    const old = missing.filter((day) => day < (kept?.from_day ?? 0));
+    if (old.length === 0) return new Set();
+    const rows = await connection.query<{ day: number }>(
+      "select day - date '1970-01-01' as day from reading_days_before($1::timestamptz) as day",
+      [kept?.from],
+    );
+    const there = new Set(rows.map((row) => row.day));
+    const further = old.filter((day) => !there.has(day)).reverse();
+    for (const day of further.slice(Math.max(0, mostOld - there.size))) refused.add(day);
+    return new Set(old);
   }
 
   function addDays(days: Set<number>, columns: ReadingColumns): void {
@@ -65,6 +98,10 @@ export function createPartitions(): Partitions {
       const days = new Set<number>();
       addDays(days, columns);
       await ensureDays(connection, days);
+    },
+    refusal(timeUs) {
+      if (refused.size === 0 || !refused.has(Math.floor(timeUs / dayUs))) return undefined;
+      return `The time is ${toTimestamp(timeUs / 1000)}, before the kept readings (RAW_RETENTION_DAYS), and ${mostOld} such days hold readings already; replay it after the nightly retention has dropped them.`;
     },
     committed() {
       for (const day of fresh) known.add(day);

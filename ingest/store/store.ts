@@ -15,6 +15,7 @@ import { committedSequence, endSession, lockGateway, ownSession, type Gateway, t
 import { createInsertReadings } from './insert-readings.ts';
 import { limitStatements, SilenceError } from './limit-statements.ts';
 import { createPartitions } from './partitions.ts';
+import { refuseOld } from './refuse-old.ts';
 import { takeRejected } from './replay.ts';
 import { createTextValues } from './text-values.ts';
 import { writeBatch, type BatchResult } from './write-batch.ts';
@@ -36,6 +37,8 @@ export interface StoreOptions {
   /** The same for more rejected readings to replay than one transaction takes. */
   replay: () => void;
   farFutureHours: number;
+  /** Days beyond the raw retention that may hold readings at once; mostOldDays of partitions.ts unless a test says less. */
+  mostOldDays?: number;
 }
 
 export interface StoreState {
@@ -85,9 +88,9 @@ export function startStore(options: StoreOptions): Store {
   const gatewayId = gateway.gateway_id;
   const stopping = new AbortController();
   const texts = createTextValues();
-  const insertReadings = createInsertReadings();
   const sourceIds = createSourceIds();
-  const partitions = createPartitions();
+  const partitions = createPartitions(options.mostOldDays);
+  const insertReadings = refuseOld(createInsertReadings(), partitions.refusal);
   let parkedReadings = gateway.parked_readings;
   let committed = gateway.last_sequence;
   let held: Work | undefined;

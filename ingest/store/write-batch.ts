@@ -4,7 +4,7 @@ import { appendReading, createColumns, type ReadingColumns } from '../../core/re
 import { writeLedger, type SourceIds } from '../ledger/ledger.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
 import type { Batch, Part } from './batch.ts';
-import { Outcome, type InsertReadings } from './insert-readings.ts';
+import { Outcome, rejectReasons, type InsertReadings } from './insert-readings.ts';
 import { liveWindowMs, noteLateRanges } from './late-ranges.ts';
 import { updateLatestValues } from './latest-values.ts';
 import { parkReadings } from './parked-readings.ts';
@@ -92,7 +92,7 @@ function countRows(batch: Batch, outcome: Uint8Array, details: Map<number, strin
         readings: 1,
         // Columns carry numbers only; nameSignals fills in the path of the signal.
         address: '',
-        reason: outcome[row] === Outcome.conflict ? 'conflict' : 'refused_by_database',
+        reason: rejectReasons[outcome[row] ?? Outcome.refused] ?? 'refused_by_database',
         detail,
         signal_id: columns.signal_id[row] ?? null,
         time_us: columns.time_us[row] ?? Number.NaN,

@@ -38,7 +38,12 @@ export interface StoreStage {
   ledger(): Promise<Record<string, number>>;
   stored(name: string): Promise<{ time_us: number; value: number | null; quality: number }[]>;
   /** Stops intake, store and journal, optionally loses the journal's files, and starts all again. */
-  restart(changes?: { committed?: number; parkedMaxReadings?: number; loseJournal?: boolean }): Promise<void>;
+  restart(changes?: {
+    committed?: number;
+    parkedMaxReadings?: number;
+    mostOldDays?: number;
+    loseJournal?: boolean;
+  }): Promise<void>;
   /** A store of its own, with an empty journal, that claims to be the same gateway. */
   startSecondStore(): Promise<{ store: Store; close(): Promise<void> }>;
   close(): Promise<void>;
@@ -65,9 +70,11 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
   async function start({
     committed,
     parkedMaxReadings = 1000,
+    mostOldDays,
   }: {
     committed?: number;
     parkedMaxReadings?: number;
+    mostOldDays?: number;
   } = {}): Promise<void> {
     const found = await registerGateway(database, 1, 'millrace');
     const gateway = { ...found, last_sequence: committed ?? found.last_sequence };
@@ -82,10 +89,10 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
       farFutureHours: 24,
       onRecord: () => store.ring(),
     });
-    store = storeOn(journal, gateway, parkedMaxReadings);
+    store = storeOn(journal, gateway, parkedMaxReadings, mostOldDays);
   }
 
-  function storeOn(on: Journal, gateway: Gateway, parkedMaxReadings: number): Store {
+  function storeOn(on: Journal, gateway: Gateway, parkedMaxReadings: number, mostOldDays?: number): Store {
     return startStore({
       database,
       queues: { ring: async (name) => void bells.push(name) },
@@ -101,6 +108,7 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
       backfill: intake.backfill,
       replay: intake.replay,
       farFutureHours: 24,
+      ...(mostOldDays !== undefined && { mostOldDays }),
     });
   }
 
