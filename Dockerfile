@@ -7,7 +7,7 @@ COPY . .
 RUN npm run build
 
 FROM node:24.21.0-bookworm-slim
-ENV NODE_ENV=production DATA_DIR=/data
+ENV NODE_ENV=production DATA_DIR=/data NODE_OPTIONS=--max-semi-space-size=4
 WORKDIR /millrace
 COPY package.json package-lock.json ./
 # Optional packages are the embedded database's binaries; in production the database is a service of its own.

@@ -1,4 +1,3 @@
-import '../core/small-heap.ts';
 import { showAlive } from '../core/alive.ts';
 import { now } from '../core/clock.ts';
 import { openDatabase } from '../core/database.ts';

@@ -1,4 +1,3 @@
-import '../core/small-heap.ts';
 import { openDatabase } from '../core/database.ts';
 import { createLog } from '../core/log.ts';
 import { retryRule } from '../core/retry.ts';

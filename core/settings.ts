@@ -179,9 +179,15 @@ export function requireSetting<Name extends SettingName>(settings: Settings, nam
   return value as NonNullable<Settings[Name]>;
 }
 
+/**
+ * What every process of Millrace is started with. V8's young generation grows to 134 MB while a room starts and is never
+ * given back: ingest stood at 299 MB with 5 MB of it in use. V8 reads this once, before the first line of a program.
+ */
+export const nodeOptions = '--max-semi-space-size=4';
+
 /** The environment for child processes: everything of this process, changed by `changes`. */
 export function environmentWith(changes: Record<string, string>): Record<string, string | undefined> {
-  return { ...process.env, ...changes };
+  return { NODE_OPTIONS: nodeOptions, ...process.env, ...changes };
 }
 
 function readText(name: string, environment: Record<string, string | undefined>, wrong: string[]): string | undefined {

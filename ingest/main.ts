@@ -1,4 +1,3 @@
-import '../core/small-heap.ts';
 import { join } from 'node:path';
 import { showAlive } from '../core/alive.ts';
 import { now } from '../core/clock.ts';

@@ -1,4 +1,3 @@
-import '../small-heap.ts';
 import { createLog } from '../log.ts';
 import { readSettings } from '../settings.ts';
 import { createShutdown } from '../shutdown.ts';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
-import { readSettings } from '../settings.ts';
+import { nodeOptions, readSettings } from '../settings.ts';
 
 // No container engine is needed: the files are parsed and held to what docs/production.md promises.
 const root = join(import.meta.dirname, '../..');
@@ -115,5 +115,14 @@ describe('Dockerfile', () => {
     );
     for (const room of ['core', 'ingest', 'analytics', 'api', 'migrations'])
       expect(dockerfile).toContain(`COPY ${room} ${room}`);
+  });
+
+  test('gives each room the memory options that `npm start` gives it, and so do the scripts', () => {
+    expect(dockerfile).toContain(`NODE_OPTIONS=${nodeOptions}`);
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+      scripts: Record<string, string>;
+    };
+    for (const room of ['ingest', 'analytics', 'api'])
+      expect(scripts[`start:${room}`]).toBe(`node ${nodeOptions} ${room}/main.ts`);
   });
 });

@@ -1,4 +1,3 @@
-import '../small-heap.ts';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createLog } from '../log.ts';
