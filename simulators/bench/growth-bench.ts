@@ -64,12 +64,12 @@ async function withHistory(bench: Bench): Promise<void> {
   const hour = 3600;
   let end = Math.floor(now() / 3_600_000) * 3_600_000 - 3_600_000;
   let stored = 0;
-  for (const seconds of [hour / 6, hour / 2, (hour * 4) / 3]) {
+  for (const seconds of [hour / 18, hour / 6, hour / 2]) {
     const file = await writeRowFile(bench.runDir, signalIds, seconds, end - seconds * 1000, 1000, seconds);
     await loadRows(database, 'reading', file);
     await file.remove();
     stored += file.rows;
-    await database.database.query('analyze reading');
+    await database.database.query('vacuum (analyze) reading');
     const from = new Date(end - 60_000).toISOString();
     latest.push({
       x: stored,

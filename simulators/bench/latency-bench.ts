@@ -65,7 +65,7 @@ export async function latencyBench(bench: Bench): Promise<void> {
   });
   const rooms = { ingest: rig.ingest.pid, analytics: analytics.pid, api: api.room.pid };
   const before = Object.fromEntries(Object.entries(rooms).map(([name, pid]) => [name, processUsage(pid).cpu_seconds]));
-  const run = await runIngest(rig, order);
+  const run = await bench.profiled(() => runIngest(rig, order));
   await pause(1000);
   closing.abort();
   await streaming;

@@ -30,7 +30,8 @@ export interface Rig {
   publisher: Publisher;
 }
 
-const patienceMs = 60_000;
+/** When nothing more has been committed for so long, the rest is missing. Retries of a batch are at most a second apart. */
+const patienceMs = 8000;
 
 /**
  * Publishes and waits until everything is committed. When a batch was committed is seen by listening: NOTIFY comes after
@@ -64,9 +65,12 @@ export async function runIngest(rig: Rig, order: PublishOrder): Promise<Measured
   const cpuBefore = usage();
   const walBefore = await database.walBytes();
   const report = await publisher.publish(order);
-  const deadline = monotonic() + patienceMs;
   let after = await books(database);
-  while (after.ended - before.ended < report.readings && monotonic() < deadline) {
+  for (let ended = -1, since = monotonic(); after.ended - before.ended < report.readings; ) {
+    if (after.ended !== ended) {
+      ended = after.ended;
+      since = monotonic();
+    } else if (monotonic() - since > patienceMs) break;
     await pause(20);
     after = await books(database);
   }

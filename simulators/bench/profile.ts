@@ -8,6 +8,10 @@ export interface Profile {
   process: string;
   functions: { name: string; where: string; percent: number }[];
   note?: string;
+  /** Of a profile of the whole machine: how much of the cores' time nobody used. */
+  idle_percent?: number;
+  /** The same by folder of the project, or by package. */
+  parts?: { name: string; percent: number }[];
 }
 
 interface CpuProfile {
@@ -25,7 +29,13 @@ export const profileEnvironment = (folder: string): Record<string, string> => ({
 export function readProfile(name: string, folder: string, most = 15): Profile | undefined {
   const files = readdirSync(folder).filter((file) => file.endsWith('.cpuprofile'));
   const profiles = files.map((file) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as CpuProfile);
-  return profiles.length === 0 ? undefined : { process: name, functions: summarise(profiles, most) };
+  if (profiles.length === 0) return undefined;
+  const all = summarise(profiles, Number.POSITIVE_INFINITY);
+  const parts = [...Map.groupBy(all, ({ name: own, where }) => partOf(own, where))]
+    .map(([part, own]) => ({ name: part, percent: own.reduce((sum, { percent }) => sum + percent, 0) }))
+    .sort((left, right) => right.percent - left.percent)
+    .filter(({ percent }) => percent >= 1);
+  return { process: name, functions: all.slice(0, most), parts };
 }
 
 /** Own time of each function over all threads, in percent of the time that was not idle. */
@@ -54,6 +64,17 @@ export function summarise(profiles: readonly CpuProfile[], most: number): Profil
     .sort((left, right) => right.time - left.time)
     .slice(0, most)
     .map(({ name, where, time }) => ({ name, where, percent: (time / Math.max(1, busy)) * 100 }));
+}
+
+/** `ingest/store/batch.ts:9` is of ingest/store, `pg/lib/client.js:1` of the package pg, `(garbage collector)` of itself. */
+export function partOf(name: string, where: string): string {
+  if (where === '') return name.startsWith('(') ? name : 'Node (native)';
+  if (where.startsWith('node:')) return 'Node';
+  const [path = ''] = where.split(':', 1);
+  const folders = path.split('/');
+  const isOurs = ['ingest', 'analytics', 'api', 'core'].includes(folders[0] ?? '');
+  if (isOurs) return folders.slice(0, Math.min(3, folders.length - 1)).join('/');
+  return `package ${folders[0]?.startsWith('@') === true ? `${folders[0]}/${folders[1]}` : (folders[0] ?? '')}`;
 }
 
 function place(url: string, line: number): string {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { plotGrowth } from './growth-plot.ts';
 import { composeReport } from './report.ts';
 import type { BenchResult } from './result.ts';
 
@@ -26,41 +27,73 @@ const result = (changes: Partial<BenchResult>): BenchResult => ({
 });
 
 test('goals stand beside their figures on both engines, with what was not reached and what was refused', () => {
-  const page = composeReport(
-    [
-      result({}),
-      result({
-        engine: 'embedded',
-        measures: [{ what: 'Millrace / L1', value: 0.6, unit: '', goal: { text: '≥ 0.75', met: false } }],
-      }),
-      result({
-        name: 'storage',
-        measures: [{ what: 'on disk', value: 9, unit: 'B', goal: { text: '≤ 8 B', met: false } }],
-        refused: ['others use 50 % of the machine'],
-      }),
-    ],
-    (name) => (name === 'ingest' ? 'What a person says.' : ''),
-  );
-  expect(page).toContain('| ingest: Millrace / L1 | ≥ 0.75 | 0.81 [0.79–0.84] – reached | 0.6 – **not reached** |');
-  expect(page).toContain('| storage: on disk | ≤ 8 B | 9 B – refused |  |');
-  expect(page).toContain('> **Refused (timescale)**: others use 50 % of the machine.');
-  expect(page).toContain('What a person says.');
-  expect(page).toMatch(/There is no result yet of: .*queries/);
+  const page = composeReport([
+    result({}),
+    result({
+      engine: 'embedded',
+      measures: [{ what: 'Millrace / L1', value: 0.6, unit: '', goal: { text: '≥ 0.75', met: false } }],
+    }),
+    result({
+      name: 'storage',
+      measures: [{ what: 'on disk after compression', value: 9, unit: 'B', goal: { text: '≤ 8 B', met: false } }],
+      refused: ['others used 50 % of the machine during the run'],
+    }),
+  ]);
+  expect(page).toContain('0.81 [0.79–0.84] – reached (Millrace / L1)');
+  expect(page).toContain('0.6 – **not reached** (Millrace / L1)');
+  expect(page).toContain('9 B – *refused* (on disk after compression)');
+  expect(page).toContain('- storage on TimescaleDB: others used 50 % of the machine during the run');
+  expect(page).toContain('- queries on TimescaleDB: there is no result');
+  // Every goal has its row, also those that nothing was measured for.
+  expect(page).toContain('start, later start → first live value: not measured');
+  expect(page).not.toContain('NOT CLEAN');
 });
 
-test('a curve is drawn with its exponent', () => {
-  const curve = {
-    what: 'CPU',
-    x: 'sensors',
-    y: '% of a core',
-    points: [
-      { x: 1781, y: 3 },
-      { x: 17_810, y: 29.5 },
-    ],
-    exponent: 0.993,
-  };
-  const page = composeReport([result({ name: 'growth', curves: [curve] })], () => '');
-  expect(page).toContain('title "CPU (timescale), exponent 0.99"');
-  expect(page).toContain('x-axis "sensors" ["1,781", "17,810"]');
-  expect(page).toContain('line [3, 29.5]');
+test('what is not reached comes with its profile, a reason and what would change it', () => {
+  const page = composeReport([
+    result({
+      measures: [{ what: 'Millrace / L1', value: 0.6, unit: '', goal: { text: '≥ 0.75', met: false } }],
+      profiles: [
+        {
+          process: 'the whole machine by program',
+          functions: [
+            { name: 'postgres', where: '', percent: 70 },
+            { name: 'MainThread', where: '', percent: 30 },
+          ],
+          idle_percent: 5,
+        },
+        { process: 'ingest', functions: [], parts: [{ name: 'ingest/store', percent: 40 }] },
+      ],
+    }),
+  ]);
+  const part = page.slice(page.indexOf('## Not reached'), page.indexOf('## Refused'));
+  expect(part).toContain('### Sparkplug B');
+  expect(part).toContain('the database had most of them: postgres 70 %, MainThread 30 %');
+  expect(part).toContain('ingest spent its own time in ingest/store 40 %');
+  expect(part).toContain('**What would change it**: L1 has both cores to itself');
+});
+
+test('a figure that is missed on the embedded engine alone is none of the goals', () => {
+  const missed = [{ what: 'Millrace / L1', value: 0.6, unit: '', goal: { text: '≥ 0.75', met: false } }];
+  expect(composeReport([result({}), result({ engine: 'embedded', measures: missed })])).toContain('No goal that was');
+  expect(composeReport([result({ engine: 'embedded', measures: missed })])).toContain('### Sparkplug B');
+});
+
+test('a trial says that it is one', () => {
+  expect(composeReport([result({ refused: ['measured with --busy, for a trial'] })])).toContain('NOT CLEAN');
+});
+
+test('a curve is drawn on logarithmic axes with its exponent', () => {
+  const points = [
+    { x: 1000, y: 2 },
+    { x: 10_000, y: 20 },
+  ];
+  const curve = { what: 'CPU', x: 'sensors', y: '% of a core', points, exponent: 1 };
+  const svg = plotGrowth([{ engine: 'timescale', curve }]);
+  expect(svg).toContain('timescale: x^1.00');
+  // From corner to corner: both axes span the decade.
+  expect(svg).toContain('<polyline points="70.0,254.0 410.0,34.0"');
+  const page = composeReport([result({ name: 'growth', curves: [curve] })]);
+  expect(page).toContain('(images/growth-cpu.svg)');
+  expect(page).toContain('| TimescaleDB | 2 % of a core | 20 % of a core | 1.00 |');
 });

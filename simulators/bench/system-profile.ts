@@ -68,6 +68,7 @@ export function readPerfReport(text: string): Profile[] {
     {
       process: 'the whole machine by program',
       functions: programs.filter(({ percent }) => percent >= 1),
+      idle_percent: asleep,
       note: `${asleep.toFixed(0)} % of the cores' time was idle; the percents are of the rest. Threads named MainThread, node, V8Worker and libuv-worker are Node's.`,
     },
   ];

@@ -1,0 +1,128 @@
+import { showNumber } from './context.ts';
+import type { Goal, Limit } from './goals.ts';
+import type { Profile } from './profile.ts';
+import type { BenchResult, Measure } from './result.ts';
+import { figure, profileTable, usable } from './report-parts.ts';
+
+const programsOfNode = ['MainThread', 'node', 'V8Worker', 'libuv-worker', 'DelayedTaskSche', 'SignalInspector'];
+
+/** What each goal that is not reached lacks: its figures, where the cores' time went in a profiled run, and what would change it. */
+export function describeNotReached(goals: readonly Goal[], results: readonly BenchResult[]): string[] {
+  const judged = goals.map((goal) => ({ goal, missed: missedFigures(goal, results) }));
+  const open = judged.filter(({ missed }) => missed.length > 0);
+  if (open.length === 0)
+    return ['No goal that was measured and not refused is missed on the engine that the goals are set for.', ''];
+  return open.flatMap(({ goal, missed }) => {
+    const names = [...new Set(missed.map(({ result }) => result.name))];
+    const own = results.filter((result) => names.includes(result.name) && result.profiles.length > 0);
+    const [profiled] = own;
+    return [
+      `### ${goal.what}`,
+      '',
+      `Goal: ${goal.goal}.`,
+      '',
+      ...missed.map(
+        ({ result, measure }) =>
+          `- **${figure(measure)}** – ${measure.what} (${result.engine}; goal ${measure.goal?.text ?? ''})`,
+      ),
+      '',
+      ...(profiled === undefined
+        ? [`**Profile**: ${withoutProfile(names[0] ?? '')}`, '']
+        : own.flatMap((result) => [
+            `**Profile** of ${result.name} (${result.engine}, a run of its own):`,
+            '',
+            ...result.profiles.map((profile) => profileTable(profile, 8)),
+          ])),
+      `**Reason**: ${reason(
+        own.flatMap((result) => result.profiles),
+        missed,
+      )}`,
+      '',
+      `**What would change it**: ${changeOf(goal, own)}`,
+      '',
+    ];
+  });
+}
+
+interface Missed {
+  result: BenchResult;
+  measure: Measure;
+}
+
+/** On TimescaleDB where it was measured: the goals are set for it. */
+function missedFigures(goal: Goal, results: readonly BenchResult[]): Missed[] {
+  const engine = results.some((result) => result.engine === 'timescale') ? 'timescale' : 'embedded';
+  return goal.figures.flatMap(([name, begin]) =>
+    results
+      .filter((result) => result.engine === engine && result.name === name)
+      .flatMap((result) =>
+        result.measures
+          .filter(
+            (measure) =>
+              measure.what.startsWith(begin) && measure.goal?.met === false && usable(result, measure) === undefined,
+          )
+          .map((measure) => ({ result, measure })),
+      ),
+  );
+}
+
+const withoutProfile = (name: string): string =>
+  `none of this run; \`npm run bench -- ${name} --profile\`, then \`npm run bench -- report\`, puts it here. The figures of the bench below say how the cost is shared.`;
+
+function machineOf(profiles: readonly Profile[]): Profile | undefined {
+  return profiles.find((profile) => profile.idle_percent !== undefined);
+}
+
+/** Who had the cores. */
+export function limitOf(profiles: readonly Profile[]): Limit | undefined {
+  const machine = machineOf(profiles);
+  if (machine === undefined) return undefined;
+  if ((machine.idle_percent ?? 0) > 40) return 'waiting';
+  const share = (isIt: (name: string) => boolean): number =>
+    machine.functions.filter(({ name }) => isIt(name)).reduce((sum, { percent }) => sum + percent, 0);
+  const shares: [Limit, number][] = [
+    ['database', share((name) => name === 'postgres')],
+    ['broker', share((name) => name === 'mosquitto')],
+    ['node', share((name) => programsOfNode.includes(name))],
+  ];
+  return shares.sort((left, right) => right[1] - left[1])[0]?.[0];
+}
+
+const limitWords: Record<Limit, string> = {
+  database: 'the database',
+  broker: 'the broker',
+  node: 'the Node processes (rooms, publisher and simulators together)',
+  waiting: 'nobody',
+};
+
+function reason(profiles: readonly Profile[], missed: readonly Missed[]): string {
+  const machine = machineOf(profiles);
+  const shares =
+    missed[0]?.result.measures.filter(({ what }) => what.startsWith('CPU of ') || what.startsWith('the column ')) ?? [];
+  const said = shares.map((measure) => `${measure.what} ${figure(measure)}`).join(', ');
+  const measured = said === '' ? '' : ` Measured without profiling: ${said}.`;
+  if (machine === undefined)
+    return `not profiled as a whole (perf is not on the PATH, or there was no such run).${measured}`;
+  const limit = limitOf(profiles);
+  const words = machine.functions.slice(0, 4).map(({ name, percent }) => `${name} ${percent.toFixed(0)} %`);
+  const idle = `${(machine.idle_percent ?? 0).toFixed(0)} % of the cores' time was idle`;
+  const main =
+    limit === 'waiting'
+      ? `it is not work but waiting: ${idle}.`
+      : `the cores are what there is too little of, and ${limitWords[limit ?? 'node']} had most of them: ${words.join(', ')}; ${idle}.`;
+  const rooms = profiles
+    .filter((profile) => profile.parts !== undefined)
+    .map(
+      (profile) =>
+        `${profile.process} spent its own time in ${(profile.parts ?? [])
+          .slice(0, 4)
+          .map((part) => `${part.name} ${showNumber(part.percent)} %`)
+          .join(', ')}`,
+    );
+  return `${main}${rooms.length === 0 ? '' : ` Of the rooms, ${rooms.join('; ')}.`}${measured}`;
+}
+
+function changeOf(goal: Goal, results: readonly BenchResult[]): string {
+  const limit = limitOf(results.flatMap((result) => result.profiles));
+  return (limit === undefined ? undefined : goal.change[limit]) ?? goal.change.any;
+}

@@ -1,0 +1,34 @@
+import { showNumber } from './context.ts';
+import type { Profile } from './profile.ts';
+import type { BenchResult, Measure } from './result.ts';
+
+/** A table in Markdown. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line), ''].join('\n');
+}
+
+/** A figure with its unit and, for ratios, its interval. */
+export function figure({ value, unit, low, high }: Measure): string {
+  const interval = low !== undefined && high !== undefined ? ` [${showNumber(low)}–${showNumber(high)}]` : '';
+  return `${showNumber(value)}${unit === '' ? '' : ` ${unit}`}${interval}`;
+}
+
+/** Why a figure must not be used; undefined when it may. */
+export function usable(result: BenchResult, measure: Measure): string | undefined {
+  return result.refused[0] ?? measure.refused;
+}
+
+/** Functions of a process by their own time, and folders or packages where they are known. */
+export function profileTable({ process, functions, parts, note }: Profile, most = 15): string {
+  return [
+    `${process}${parts === undefined ? '' : ` (by part: ${parts.map(({ name, percent }) => `${name} ${percent.toFixed(0)} %`).join(', ')})`}:`,
+    '',
+    table(
+      ['own time', 'what', 'where'],
+      functions.slice(0, most).map(({ name, where, percent }) => [`${percent.toFixed(1)} %`, `\`${name}\``, where]),
+    ),
+    ...(note === undefined ? [] : [note, '']),
+  ].join('\n');
+}
