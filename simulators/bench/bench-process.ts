@@ -39,7 +39,7 @@ export async function endRunning(): Promise<void> {
   closed = true;
   const left = [...running];
   for (const child of left) child.kill('SIGKILL');
-  await Promise.all(left.map((child) => hasEnded(child) || once(child, 'exit')));
+  await Promise.all(left.filter((child) => !hasEnded(child)).map((child) => once(child, 'exit')));
 }
 
 export function allowStarts(): void {
