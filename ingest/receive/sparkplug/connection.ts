@@ -30,6 +30,12 @@ export interface Connection {
 const stateOptions = { qos: 1, retain: true } as const;
 /** Long enough for a round trip on a bad line, short enough for an orderly end within Docker's 10 s. */
 const goodbyeMs = 2000;
+/**
+ * A line that swallows everything gives no error for a quarter of an hour. The library asks every 10 s and gives up 5 s
+ * later, so that all metrics are stale within 15 s; the broker misses our question after 15 s and publishes our death, by
+ * which edge nodes begin to store what they would have sent. With 30 s it was 45 s.
+ */
+const keepAliveSeconds = 10;
 
 /**
  * The host application's own connection, by the specification's order: CONNECT with clean session and our death as
@@ -54,7 +60,7 @@ export function openConnection(options: ConnectionOptions): Connection {
       clean: true,
       ...(options.version === 5 ? { properties: { sessionExpiryInterval: 0 } } : {}),
       will: { topic, payload: Buffer.from(encodeState(false, timestamp)), ...stateOptions },
-      keepalive: 30,
+      keepalive: keepAliveSeconds,
       connectTimeout: 10_000,
       reconnectPeriod: 0,
       resubscribe: false,

@@ -36,10 +36,11 @@ export interface TestEdgeNodeOptions {
   clock: () => number;
   /** Whether it answers rebirth requests as it must. */
   isObedient?: boolean;
+  keepAliveSeconds?: number;
 }
 
 export async function openEdgeNode(options: TestEdgeNodeOptions): Promise<TestEdgeNode> {
-  const { url, group, edge, device, bdSeq, clock, isObedient = true } = options;
+  const { url, group, edge, device, bdSeq, clock, isObedient = true, keepAliveSeconds = 60 } = options;
   const topic = (verb: Verb, of = ''): string => formatTopic({ group, verb, edge, device: of });
   let seq = 0;
   let rebirthRequests = 0;
@@ -53,6 +54,7 @@ export async function openEdgeNode(options: TestEdgeNodeOptions): Promise<TestEd
     clean: true,
     clientId: `edge-${group}-${edge}`,
     reconnectPeriod: 0,
+    keepalive: keepAliveSeconds,
     will: { topic: topic('NDEATH'), payload: encodeNodeDeath(clock(), bdSeq), qos: 1, retain: false },
   });
   const columns = createPayloadColumns(4);
