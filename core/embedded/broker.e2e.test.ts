@@ -173,7 +173,7 @@ test('before the keeper has subscribed nothing is taken; then everything is, onc
 
 test('a broker whose keeper never comes closes its publishers', async () => {
   const publisher = await connect();
-  const ended = new Promise((resolve) => publisher.once('close', resolve));
+  const ended = new Promise<void>((resolve) => publisher.once('close', () => resolve()));
   let told = false;
   publisher.publish('plant/a', 'for nobody', { qos: 1 }, (error) => (told = error == null));
   await ended;

@@ -17,6 +17,8 @@ export interface FaultRecord {
   lost: number;
   /** In the database, its books or its feed more than once, or without having been sent. */
   doubled: number;
+  /** The most memory that one of the watched processes had, in MB. */
+  peak_mb: number;
 }
 
 declare module 'vitest' {

@@ -10,8 +10,9 @@ test('each record is a line, failures are marked, and the last line is the sum',
     stored: 11_899,
     lost: 1,
     doubled: 0,
+    peak_mb: 90,
   };
-  const calm = { ...record, fault: 'disk full', runs: 1, stored: 11_900, lost: 0 };
+  const calm = { ...record, fault: 'disk full', runs: 1, stored: 11_900, lost: 0, peak_mb: 120 };
   expect(
     faultTable([
       { ...record, fault: 'kill -9', passed: false },
@@ -19,10 +20,10 @@ test('each record is a line, failures are marked, and the last line is the sum',
     ]),
   ).toBe(
     [
-      'fault            engine    runs    sent  acknowledged  stored  lost  doubled',
-      'FAILED: kill -9  postgres     6  12,000        11,900  11,899     1        0',
-      'disk full        postgres     1  12,000        11,900  11,900     0        0',
-      'all                           7  24,000        23,800  23,799     1        0',
+      'fault            engine    runs    sent  acknowledged  stored  lost  doubled  peak MB',
+      'FAILED: kill -9  postgres     6  12,000        11,900  11,899     1        0       90',
+      'disk full        postgres     1  12,000        11,900  11,900     0        0      120',
+      'all                           7  24,000        23,800  23,799     1        0      120',
     ].join('\n'),
   );
 });

@@ -15,13 +15,15 @@ export default class FaultTable implements Reporter {
   }
 }
 
-const numbers = ['runs', 'sent', 'acknowledged', 'stored', 'lost', 'doubled'] as const;
+const numbers = ['runs', 'sent', 'acknowledged', 'stored', 'lost', 'doubled', 'peak_mb'] as const;
 
-/** The records as text, one line each and the sum of all; a test that failed is marked. */
+/** The records as text, one line each and the sum of all (of memory the largest); a test that failed is marked. */
 export function faultTable(records: readonly (FaultRecord & { passed: boolean })[]): string {
-  const total = numbers.map((name) => records.reduce((sum, record) => sum + record[name], 0));
+  const total = numbers.map((name) =>
+    records.reduce((sum, record) => (name === 'peak_mb' ? Math.max(sum, record.peak_mb) : sum + record[name]), 0),
+  );
   const lines = [
-    ['fault', 'engine', ...numbers],
+    ['fault', 'engine', ...numbers.map((name) => (name === 'peak_mb' ? 'peak MB' : name))],
     ...records.map((record) => [
       record.passed ? record.fault : `FAILED: ${record.fault}`,
       record.engine,

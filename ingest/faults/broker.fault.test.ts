@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { pause } from '../../core/clock.ts';
+import { testEngines } from '../../core/testing/database.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
 import { hasMosquitto, startMosquitto } from '../testing/mosquitto.ts';
 import { startBrokerProcess } from './testing/broker-process.ts';
@@ -13,10 +14,11 @@ const bookedAll = (stage: FaultStage): Promise<boolean> =>
     { limitMs: 30_000 },
   );
 
-describe('the broker', () => {
+describe.each(testEngines())('on %s, the broker', (engine) => {
   test('embedded, killed with -9 three times under load and started again', async () => {
     const broker = await startBrokerProcess();
-    const stage = await openFaultStage('postgres', { broker });
+    const stage = await openFaultStage(engine, { broker });
+    stage.watchMemory(() => broker.pid);
     await stage.start();
     const publishing = stage.publisher.publish(4000);
     for (let kills = 0; kills < 3; kills++) {
@@ -34,7 +36,7 @@ describe('the broker', () => {
     'mosquitto, killed with -9 between two bursts and started again without its memory (skipped: mosquitto is not installed)',
     async () => {
       const first = await startMosquitto();
-      const stage = await openFaultStage('postgres', { broker: { ...first, close: async () => undefined } });
+      const stage = await openFaultStage(engine, { broker: { ...first, close: async () => undefined } });
       await stage.start();
       await stage.publisher.publish(3000);
       await bookedAll(stage);
@@ -65,7 +67,7 @@ describe('the broker', () => {
     ['half-open: what the broker says is lost', (stage: FaultStage) => stage.brokerProxy.halfOpen('down')],
   ] as const) {
     test(`line to the broker ${name}`, async () => {
-      const stage = await openFaultStage('postgres');
+      const stage = await openFaultStage(engine);
       await stage.start();
       const publishing = stage.publisher.publish(8000);
       await pause(300);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { now, pause } from '../../core/clock.ts';
+import { testEngines } from '../../core/testing/database.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
 import { openFaultStage, type FaultStage } from './testing/fault-stage.ts';
 import type { PreloadedFaults } from './testing/preload.ts';
@@ -40,11 +41,11 @@ function fillDisk(filler: string): void {
   closeSync(file);
 }
 
-describe('the disk', () => {
+describe.each(testEngines())('on %s, the disk', (engine) => {
   test('is full to the last byte, and has room again', async (context) => {
     const folder = mountSmallDisk();
     if (folder === undefined) return context.skip('only root may mount a small file system');
-    const stage = await openFaultStage('postgres', { settings: { DATA_DIR: folder, DISK_MIN_FREE: '0KB' } });
+    const stage = await openFaultStage(engine, { settings: { DATA_DIR: folder, DISK_MIN_FREE: '0KB' } });
     await stage.start();
     await stage.publisher.publish(500);
     const filler = join(folder, 'filler');
@@ -65,7 +66,7 @@ describe('the disk', () => {
   });
 
   test('takes 300 ms for every sync', async () => {
-    const stage = await openFaultStage('postgres', { preload });
+    const stage = await openFaultStage(engine, { preload });
     await stage.start();
     cause(stage, { syncDelayMs: 300 });
     const publishing = stage.publisher.publish(10_000);
@@ -79,9 +80,9 @@ describe('the disk', () => {
   });
 });
 
-describe('the clock', () => {
+describe.each(testEngines())('on %s, the clock', (engine) => {
   test('jumps an hour back and two hours ahead under load, with a kill -9 in between', async () => {
-    const stage = await openFaultStage('postgres', { preload, settings: { FAR_FUTURE_HOURS: '2' } });
+    const stage = await openFaultStage(engine, { preload, settings: { FAR_FUTURE_HOURS: '2' } });
     await stage.start();
     await stage.publisher.publish(1500);
     cause(stage, { clockOffsetMs: -hourMs });

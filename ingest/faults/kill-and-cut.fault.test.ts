@@ -1,9 +1,21 @@
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { pause } from '../../core/clock.ts';
 import { testEngines } from '../../core/testing/database.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
 import { openFaultStage } from './testing/fault-stage.ts';
 import { storedChecksum } from './testing/stored.ts';
+
+/** What a power cut leaves behind the last record that was synced, in the form of each kind of it. */
+const tornTails: ((segment: string) => void)[] = [
+  (segment) => appendFileSync(segment, readFileSync(segment).subarray(16, 16 + 200)),
+  (segment) => appendFileSync(segment, readFileSync(segment).subarray(16, 16 + 27)),
+  (segment) => appendFileSync(segment, Buffer.alloc(4096)),
+  (segment) => appendFileSync(segment, Buffer.from('MRJ\u0001 and no record', 'latin1')),
+  // The next segment, of which half a header reached the disk.
+  (segment) => writeFileSync(segment.replace(/[0-9a-f]{16}(?=\.journal$)/, 'ffffffff'.padStart(16, '0')), 'MRJOUR'),
+];
 
 // After every fault, what the database holds is exactly what the publisher was told is acknowledged: by checksum over
 // signal, time and value, not by count alone. 1 % come twice, 5 % an hour late, in random order within 50.
@@ -65,6 +77,29 @@ describe.each(testEngines())('on %s', (engine) => {
     expect(readings).toBeLessThan(stage.publisher.acknowledged.size);
     await stage.connectionsMayOpen(true);
     await stage.expectNothingLostAndNothingTwice('journal full while the database is away', 1);
+  });
+
+  test('the journal is torn behind its last synced record', async () => {
+    const stage = await openFaultStage(engine);
+    await stage.start();
+    for (const tear of tornTails) {
+      await stage.publisher.publish(500);
+      // Without the database what follows lies in the journal alone.
+      await stage.connectionsMayOpen(false);
+      await stage.publisher.publish(500);
+      await stage.ingest.stop('SIGKILL');
+      const folder = join(stage.settings['DATA_DIR'] ?? '', 'journal');
+      const segments = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) =>
+        name.endsWith('.journal'),
+      );
+      const last = segments.toSorted().at(-1);
+      if (last === undefined) throw new Error(`There is no journal in ${folder}.`);
+      tear(join(folder, last));
+      await stage.connectionsMayOpen(true);
+      await stage.start();
+      expect(stage.ingest.output()).not.toContain('damaged');
+    }
+    await stage.expectNothingLostAndNothingTwice('journal torn behind its last record', tornTails.length);
   });
 
   test('SIGTERM under load ends within ten seconds, and the next start goes on where it stopped', async () => {

@@ -34,9 +34,8 @@ export async function openSegmentReader(
   const header = Buffer.alloc(segmentHeaderBytes);
   try {
     const headerRead = await file.read(header, 0);
-    if (!checkSegmentHeader(header.subarray(0, headerRead), path) && headerRead > 0) {
-      onDamage({ from: 0, to: headerRead });
-    }
+    // Without a record behind it, a header that is not whole is the tail of a crash: nobody was told of what it began.
+    if (!checkSegmentHeader(header.subarray(0, headerRead), path)) position = 0;
   } catch (error) {
     await file.close();
     throw error;

@@ -8,6 +8,7 @@ import { environmentWith } from '../../../core/settings.ts';
 export interface BrokerProcess {
   url: string;
   port: number;
+  readonly pid: number;
   /** SIGKILL, as a power cut would do. */
   kill(): Promise<void>;
   /** The same broker with the same files on the same port again. */
@@ -45,6 +46,9 @@ export async function startBrokerProcess(): Promise<BrokerProcess> {
   return {
     url,
     port,
+    get pid() {
+      return child.pid ?? 0;
+    },
     kill,
     start,
     async close() {

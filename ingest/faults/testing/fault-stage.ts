@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFailed, onTestFinished } from 'vitest';
-import { now } from '../../../core/clock.ts';
+import { now, pause } from '../../../core/clock.ts';
 import { openDatabase, quoteName, type Database } from '../../../core/database.ts';
 import { silentLog } from '../../../core/log.ts';
 import { createTestDatabase, type TestDatabase } from '../../../core/testing/database.ts';
@@ -36,14 +36,31 @@ export interface FaultStage {
   readonly ingest: RunningIngest;
   /** Starts ingest and waits until it is ready, and the first time until it is subscribed. */
   start(): Promise<void>;
+  /** Bounds the memory of another process too; `pid` is asked again and again, because it changes with a start. */
+  watchMemory(pid: () => number | undefined): void;
+  /** Publishes all the time while `work` runs: 200 readings, a pause of 20 ms, and again. */
+  publishDuring(work: () => Promise<void>, pauseMs?: number): Promise<void>;
   /** Whether the database takes new connections of anybody; with false those of ingest are cut. */
   connectionsMayOpen(allowed: boolean): Promise<void>;
   cutConnections(): Promise<void>;
   /**
    * Waits until everything is stored, and asserts that what the database holds is exactly what the publisher was told is
-   * acknowledged (by checksum over signal, time and value), that the feed holds the same once, and that the books balance.
+   * acknowledged (by checksum over signal, time and value), that the feed holds the same once, that the books balance,
+   * and that no watched process (ingest always) ever had more than `mostMegabytes`.
    */
   expectNothingLostAndNothingTwice(fault: string, runs: number, limitMs?: number): Promise<void>;
+}
+
+/** Ingest has some 110 MB after its start, and 10 MB messages are among what it is sent. */
+const mostMegabytes = 700;
+
+/** Resident memory in MB, or 0 where the system does not tell it or the process is gone. */
+export function residentMegabytes(pid: number | undefined): number {
+  try {
+    return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
 }
 
 /**
@@ -95,6 +112,13 @@ export async function openFaultStage(
   };
   let ingest: RunningIngest | undefined;
   closers.push(() => ingest?.stop('SIGKILL'));
+  const watched = [() => ingest?.process.pid];
+  let peak = 0;
+  const watching = setInterval(() => {
+    for (const pid of watched) peak = Math.max(peak, residentMegabytes(pid()));
+  }, 100);
+  watching.unref();
+  closers.push(() => clearInterval(watching));
   const publisher = await startPublisher(
     broker.url,
     [...signals.values()].slice(0, 40),
@@ -143,6 +167,21 @@ export async function openFaultStage(
     },
     start,
     cutConnections,
+    watchMemory: (pid) => void watched.push(pid),
+    async publishDuring(work, pauseMs = 20) {
+      let done = false;
+      const publishing = (async () => {
+        while (!done) {
+          await publisher.publish(200);
+          // Some 4,000 readings a second: more would starve the parts that have to start again beside it.
+          await pause(pauseMs);
+        }
+      })();
+      await work().finally(() => {
+        done = true;
+      });
+      await publishing;
+    },
     async connectionsMayOpen(allowed) {
       await administration.query(
         `alter database ${quoteName(database.databaseName)} with allow_connections ${allowed}`,
@@ -182,6 +221,7 @@ export async function openFaultStage(
         stored: distinct.size,
         lost,
         doubled,
+        peak_mb: Math.round(peak),
       });
       if (arrived !== undefined) throw arrived;
       expect({ lost, doubled }).toEqual({ lost: 0, doubled: 0 });
@@ -189,6 +229,7 @@ export async function openFaultStage(
       expect(books.ended).toBe(books.received);
       expect(books.stored).toBe(acknowledged.readings);
       expect(books.fed).toBe(acknowledged.readings);
+      expect(peak).toBeLessThan(mostMegabytes);
     },
   };
 }
