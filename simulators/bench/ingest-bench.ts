@@ -27,13 +27,30 @@ export async function ingestBench(bench: Bench): Promise<void> {
   const l1: number[] = [];
   const again: number[] = [];
   const runs: MeasuredRun[] = [];
+  // A third more than the table takes, so that the table is the limit. Sparkplug is QoS 0: what is offered beyond what
+  // ingest can keep in memory would be counted as dropped.
+  let surplus = 1.33;
   for (let repeat = 0; repeat <= bench.repeats; repeat++) {
     const first = await calibrate(database, file);
-    const order = { ticks, start_ms: now() - ticks, step_ms: 1, paced: false };
-    const run = repeat === 1 ? await bench.profiled(() => runIngest(rig, order)) : await runIngest(rig, order);
-    for (const reason of await gateRows(database, run.report, order.start_ms, order.start_ms + ticks))
-      bench.refuse(reason);
-    await database.clear();
+    const drain = async (): Promise<MeasuredRun> => {
+      const step = (signals / (first.l1 * surplus)) * 1000;
+      const order = { ticks, start_ms: now(), step_ms: step, paced: true };
+      const run = await runIngest(rig, order);
+      const wrong =
+        run.missing > 0 && surplus > 1
+          ? [`${run.missing} of ${run.report.readings} are missing when ${surplus.toFixed(2)} × L1 is offered`]
+          : await gateRows(database, run.report, order.start_ms, order.start_ms + ticks * step);
+      await database.clear();
+      if (wrong.length === 0) return run;
+      if (surplus <= 1) {
+        bench.refuse(wrong.join('; '));
+        return run;
+      }
+      bench.say(`${wrong.join('; ')}; less is offered now`);
+      surplus *= 0.9;
+      return drain();
+    };
+    const run = repeat === 1 ? await bench.profiled(drain) : await drain();
     const second = await calibrate(database, file);
     bench.say(
       `${repeat === 0 ? 'warm-up' : `repeat ${repeat}`}: L0 ${show(first.l0)}, L1 ${show(first.l1)} and ${show(second.l1)}, Millrace ${show(run.readings_per_second)} readings/s`,
@@ -45,6 +62,7 @@ export async function ingestBench(bench: Bench): Promise<void> {
     again.push(second.l1);
     runs.push(run);
   }
+  bench.result.notes.push(`Offered while the fastest rate was measured: ${surplus.toFixed(2)} × L1 of the same turn.`);
   reportRates(bench, l0, l1, again, runs);
   await sustain(bench, rig, median(runs.map((run) => run.readings_per_second)), median(l1));
   await gates(bench, rig);
@@ -74,39 +92,60 @@ function reportRates(bench: Bench, l0: number[], l1: number[], again: number[], 
   });
 }
 
-/** The highest paced rate that is held with nothing lost and p99 from source time to commit below a second. */
+interface Held {
+  rate: number;
+  lag_ms: MeasuredRun['lag_ms'];
+  seconds: number;
+}
+
+/**
+ * The highest rate that is held with nothing lost and p99 from source time to commit below a second, in steps of 8 %: up
+ * from the fastest drain while that is held, else down from it.
+ */
 async function sustain(bench: Bench, rig: Rig, fastest: number, l1: number): Promise<void> {
-  let rate = fastest;
-  for (let attempt = 0; attempt < 8; attempt++, rate *= 0.92) {
-    await rig.database.clear();
-    const step = Math.max(1, (signals / rate) * 1000);
-    const seconds = bench.seconds * 2;
-    const ticks = Math.round((seconds * 1000) / step);
-    const order = { ticks, start_ms: now() + 200, step_ms: step, paced: true };
-    const run = await runIngest(rig, order);
-    const asked = (signals / step) * 1000;
-    const wrong = await gateRows(rig.database, run.report, order.start_ms, order.start_ms + ticks * step);
-    bench.say(
-      `${show(asked)} readings/s for ${seconds} s: p50 ${run.lag_ms.p50.toFixed(0)} ms, p99 ${run.lag_ms.p99.toFixed(0)} ms, ${run.missing} missing, publisher at most ${run.report.worst_delay_ms.toFixed(0)} ms late`,
-    );
-    if (wrong.length > 0 || run.missing > 0 || run.lost_upstream > 0 || run.lag_ms.p99 >= 1000) continue;
-    bench.measure({ what: 'Millrace, sustained', value: asked, unit: 'readings/s', note: `for ${seconds} s` });
-    bench.measure({
-      what: 'sustained / L1',
-      value: asked / l1,
-      unit: '',
-      goal: { text: '≥ 0.75', met: asked / l1 >= 0.75 },
-    });
-    bench.measure({ what: 'lag at the sustained rate, p50', value: run.lag_ms.p50, unit: 'ms' });
-    bench.measure({
-      what: 'lag at the sustained rate, p99',
-      value: run.lag_ms.p99,
-      unit: 'ms',
-      goal: { text: '< 1 s, nothing lost', met: true },
-    });
+  let best: Held | undefined;
+  for (let attempt = 0, rate = fastest; attempt < 7; attempt++) {
+    const held = await tryRate(bench, rig, rate);
+    if (held === undefined && best !== undefined) break;
+    best = held ?? best;
+    // After a failure only downwards.
+    if (held !== undefined && rate < fastest) break;
+    rate = held === undefined ? rate * 0.92 : rate * 1.08;
+  }
+  if (best === undefined) {
+    bench.refuse('no rate was held with nothing lost and p99 below a second');
     return;
   }
-  bench.refuse('no rate was held with nothing lost and p99 below a second');
+  const { rate, lag_ms, seconds } = best;
+  bench.measure({ what: 'Millrace, sustained', value: rate, unit: 'readings/s', note: `for ${seconds} s` });
+  bench.measure({
+    what: 'sustained / L1',
+    value: rate / l1,
+    unit: '',
+    goal: { text: '≥ 0.75', met: rate / l1 >= 0.75 },
+  });
+  bench.measure({ what: 'lag at the sustained rate, p50', value: lag_ms.p50, unit: 'ms' });
+  bench.measure({
+    what: 'lag at the sustained rate, p99',
+    value: lag_ms.p99,
+    unit: 'ms',
+    goal: { text: '< 1 s, nothing lost', met: true },
+  });
+}
+
+async function tryRate(bench: Bench, rig: Rig, rate: number): Promise<Held | undefined> {
+  await rig.database.clear();
+  const step = Math.max(1, (signals / rate) * 1000);
+  const seconds = bench.seconds * 2;
+  const ticks = Math.round((seconds * 1000) / step);
+  const order = { ticks, start_ms: now() + 200, step_ms: step, paced: true };
+  const run = await runIngest(rig, order);
+  const wrong = await gateRows(rig.database, run.report, order.start_ms, order.start_ms + ticks * step);
+  bench.say(
+    `${show(rate)} readings/s for ${seconds} s: p50 ${run.lag_ms.p50.toFixed(0)} ms, p99 ${run.lag_ms.p99.toFixed(0)} ms, ${run.missing} missing, publisher at most ${run.report.worst_delay_ms.toFixed(0)} ms late`,
+  );
+  const isHeld = wrong.length === 0 && run.missing === 0 && run.lost_upstream === 0 && run.lag_ms.p99 < 1000;
+  return isHeld ? { rate: (signals / step) * 1000, lag_ms: run.lag_ms, seconds } : undefined;
 }
 
 async function gates(bench: Bench, rig: Rig): Promise<void> {
