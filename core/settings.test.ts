@@ -24,6 +24,11 @@ describe('settings', () => {
     [{ HTTP_PORT: 'http' }, 'HTTP_PORT is "http"'],
     [{ DATABASE_URL: 'mysql://x/y' }, 'DATABASE_URL is "mysql://x/y"; accepted is a postgres:// URL'],
     [{ OPCUA_URLS: 'opc.tcp://a:1,http://b' }, 'OPCUA_URLS is "opc.tcp://a:1,http://b"; accepted is opc.tcp:// URLs'],
+    [
+      { OPCUA_SERVERS: '{"opc.tcp://a:1": {"secure": true}}' },
+      'OPCUA_SERVERS is "{"opc.tcp://a:1": {"secure": true}}"',
+    ],
+    [{ OPCUA_SERVERS: 'a:1' }, 'OPCUA_SERVERS is "a:1"; accepted is JSON such as {"opc.tcp://press:4840"'],
     [{ SIMULATE: 'maybe' }, 'SIMULATE is "maybe"; accepted is on or off'],
     [{ JOURNAL_MAX_SIZE: '4 apples' }, 'JOURNAL_MAX_SIZE is "4 apples"; accepted is a size such as 500MB or 4GB'],
     [{ ADMIN_EMAIL: 'nobody' }, 'ADMIN_EMAIL is "nobody"; accepted is an e-mail address'],
@@ -38,6 +43,8 @@ describe('settings', () => {
   test('a password is never shown, neither its own nor one inside a URL', () => {
     expect(() => readSettings({ ADMIN_PASSWORD: 'secret' })).toThrow('ADMIN_PASSWORD is 6 characters long');
     expect(() => readSettings({ DATABASE_URL: 'mysql://me:secret@host/db' })).toThrow('mysql://me:***@host/db');
+    const servers = '{"opc.tcp://a:1": {"user": "me", "password": "secret"}}';
+    expect(() => readSettings({ OPCUA_SERVERS: servers })).toThrow('"password": "***"');
   });
 
   test('a setting can be given by file', () => {

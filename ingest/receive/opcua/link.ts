@@ -204,6 +204,7 @@ export function openLink(options: LinkOptions): Link {
       last_message_at_ms: lastHeard.get(url) ?? null,
       status: {
         application_uri: applicationUri,
+        security: access.security === 'None' ? 'None' : `${access.security}, ${access.securityMode}`,
         connections,
         subscriptions: server?.subscriptions.size ?? 0,
         items: server === undefined ? 0 : countItems(server),

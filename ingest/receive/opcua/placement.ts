@@ -73,6 +73,8 @@ export function createPlacement(options: PlacementOptions): Placement {
       if (present.has(item.address)) continue;
       const owner = item.isAnywhere ? claims.get(item.address) : undefined;
       if (owner !== undefined && owner !== url) continue;
+      // Ours of an earlier subscription, until the server has created it again.
+      if (owner === url) claims.delete(item.address);
       const nodeId = resolveAddress(item.address, namespaces);
       if (typeof nodeId === 'string') refused.set(item.address, nodeId);
       else missing.push({ wanted: item, nodeId, samplingMs: item.samplingMs });

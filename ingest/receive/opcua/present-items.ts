@@ -18,6 +18,10 @@ export async function listAbsentItems(session: Session, subscription: Subscripti
     inputArguments: [new Variant({ dataType: DataType.UInt32, value: subscription.id })],
   });
   if (!statusCode.equals(StatusCodes.Good)) return [];
-  const present = new Set((outputArguments?.[0]?.value ?? []) as Iterable<number>);
-  return [...subscription.items.values()].filter(({ monitoredItemId }) => !present.has(monitoredItemId));
+  const [ids, handles] = [0, 1].map((index) => new Set((outputArguments?.[index]?.value ?? []) as Iterable<number>));
+  // A subscription without any item is more likely a server that does not tell; then the watch over silence decides.
+  if (ids === undefined || handles === undefined || ids.size === 0) return [];
+  return [...subscription.items.values()].filter(
+    (item) => !ids.has(item.monitoredItemId) && !handles.has(item.clientHandle),
+  );
 }

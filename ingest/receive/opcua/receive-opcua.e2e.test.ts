@@ -1,92 +1,27 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { DataType, StatusCodes } from 'node-opcua';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { now } from '../../../core/clock.ts';
-import { silentLog } from '../../../core/log.ts';
 import { Quality } from '../../../core/reading.ts';
-import { readSettings } from '../../../core/settings.ts';
 import { waitUntil } from '../../../core/testing/wait-until.ts';
 import { openTcpProxy } from '../../../simulators/faults/tcp-proxy.ts';
-import { createSignalRegistry, type SignalRegistry } from '../../resolve/signal-registry.ts';
-import type { Receiver } from '../receiver.ts';
-import {
-  type CollectingIntake,
-  collectIntake,
-  registerSignals,
-  type TestSignal,
-} from '../testing/collecting-intake.ts';
-import { freePort, startOpcuaServer, type TestOpcuaServer } from '../testing/opcua-server.ts';
-import { receiveOpcua } from './receive-opcua.ts';
+import { createSignalRegistry } from '../../resolve/signal-registry.ts';
+import { registerSignals } from '../testing/collecting-intake.ts';
+import { freePort } from '../testing/opcua-server.ts';
+import { type OpcuaStage, openOpcuaStage, opcuaSignal as signal, valuesOf } from '../testing/opcua-stage.ts';
 
 // Against a real server of node-opcua in this process; open62541 and asyncua stand in opcua.interop.test.ts.
-let directory: string;
-let closers: (() => Promise<unknown>)[] = [];
-
+let stage: OpcuaStage;
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'millrace-opcua-'));
+  stage = await openOpcuaStage();
 });
-afterEach(async () => {
-  for (const close of closers.reverse()) await close();
-  closers = [];
-});
-afterAll(() => rm(directory, { recursive: true, force: true }));
+afterEach(() => stage.closeAll());
+afterAll(() => stage.remove());
 
-async function serve(options: Partial<Parameters<typeof startOpcuaServer>[0]> = {}): Promise<TestOpcuaServer> {
-  const server = await startOpcuaServer({ pki: join(directory, 'server'), ...options });
-  closers.push(() => server.close());
-  return server;
-}
-
-let dataDirs = 0;
-async function receive(
-  urls: string[],
-  signals: TestSignal[],
-  more: { settings?: Record<string, string>; registry?: SignalRegistry; silenceMs?: number } = {},
-): Promise<{ receiver: Receiver; intake: CollectingIntake; status: (url: string) => Record<string, unknown> }> {
-  const intake = collectIntake();
-  const settings = readSettings({
-    OPCUA_URLS: urls.join(','),
-    OPCUA_PUBLISHING_MS: '50',
-    OPCUA_OUTAGE_SECONDS: '60',
-    DATA_DIR: join(directory, `data-${dataDirs++}`),
-    ...more.settings,
-  });
-  const registry = await registerSignals(signals, more.registry ?? createSignalRegistry());
-  const receiver = receiveOpcua(
-    { settings, log: silentLog, clock: now, intake, registry },
-    { silenceMs: more.silenceMs ?? 30_000, retryItemsMs: 300 },
-  );
-  closers.push(() => receiver.close());
-  const status = (url: string) => ({
-    ...receiver.states().find(({ name }) => name === url)?.status,
-    connected: receiver.states().find(({ name }) => name === url)?.connected,
-  });
-  return { receiver, intake, status };
-}
-
-const signal = (signal_id: number, address: string, more: Partial<TestSignal> = {}): TestSignal => ({
-  signal_id,
-  protocol: 'opcua',
-  address,
-  expected_interval_seconds: 0.1,
-  ...more,
-});
 const at = (ms: number) => new Date(Date.UTC(2026, 0, 5) + ms);
-
-/** Values of a signal in the order of their source times, without repeats. */
-function valuesOf(intake: CollectingIntake, url: string, signalId: number): (number | null)[] {
-  const byTime = new Map<number, number | null>();
-  for (const { signal_id, time_us, value } of intake.readings(url))
-    if (signal_id === signalId) byTime.set(time_us, value);
-  return [...byTime].sort(([a], [b]) => a - b).map(([, value]) => value);
-}
 
 const bySignal = ([one]: unknown[], [other]: unknown[]) => Number(one) - Number(other);
 
 test('values of every kind arrive with their time and quality; what cannot be stored is rejected or listed', async () => {
-  const server = await serve({
+  const server = await stage.serve({
     variables: [
       { name: 'double', dataType: DataType.Double, value: 0.1 },
       { name: 'float', dataType: DataType.Float, value: 21.37 },
@@ -101,7 +36,7 @@ test('values of every kind arrive with their time and quality; what cannot be st
   const signals = names.map((name, index) =>
     signal(index + 1, server.addressOf(name), name === 'order' ? { kind: 'order' } : {}),
   );
-  const { intake, status } = await receive([server.url], [...signals, signal(9, 'nsu=urn:other;s=x')]);
+  const { intake, status } = await stage.receive([server.url], [...signals, signal(9, 'nsu=urn:other;s=x')]);
   await waitUntil('all items have reported', () => (intake.of(server.url)?.received ?? 0) >= 7);
   server.set('double', -7.25, { time: at(1), status: StatusCodes.UncertainLastUsableValue.value });
   await waitUntil('the second value is there', () => (intake.of(server.url)?.received ?? 0) >= 8);
@@ -138,9 +73,9 @@ test('values of every kind arrive with their time and quality; what cannot be st
 });
 
 test('an item that comes into being later is taken; a changed plant adds and removes items', async () => {
-  const server = await serve({ variables: [{ name: 'a', dataType: DataType.Double, value: 1 }] });
+  const server = await stage.serve({ variables: [{ name: 'a', dataType: DataType.Double, value: 1 }] });
   const registry = createSignalRegistry();
-  const { intake, status } = await receive(
+  const { intake, status } = await stage.receive(
     [server.url],
     [signal(1, server.addressOf('a')), signal(2, server.addressOf('b'))],
     {
@@ -164,11 +99,11 @@ test('an item that comes into being later is taken; a changed plant adds and rem
 });
 
 test('what happens while the connection is cut arrives afterwards, once', async () => {
-  const server = await serve({ variables: [{ name: 'a', dataType: DataType.Double, value: 0 }] });
+  const server = await stage.serve({ variables: [{ name: 'a', dataType: DataType.Double, value: 0 }] });
   const proxy = await openTcpProxy({ port: server.port });
-  closers.push(() => proxy.close());
+  stage.onClose(() => proxy.close());
   const url = `opc.tcp://127.0.0.1:${proxy.port}`;
-  const { intake, status } = await receive([url], [signal(1, server.addressOf('a'))]);
+  const { intake, status } = await stage.receive([url], [signal(1, server.addressOf('a'))]);
   await waitUntil('the first value is there', () => valuesOf(intake, url, 1).length === 1);
   await proxy.refuse();
   await waitUntil('the cut is seen', () => status(url)['connected'] === false);
@@ -189,11 +124,11 @@ test('what happens while the connection is cut arrives afterwards, once', async 
 });
 
 test('a connection that swallows everything is noticed, and the queue of the server bridges it', async () => {
-  const server = await serve({ variables: [{ name: 'a', dataType: DataType.Double, value: 0 }] });
+  const server = await stage.serve({ variables: [{ name: 'a', dataType: DataType.Double, value: 0 }] });
   const proxy = await openTcpProxy({ port: server.port });
-  closers.push(() => proxy.close());
+  stage.onClose(() => proxy.close());
   const url = `opc.tcp://127.0.0.1:${proxy.port}`;
-  const { intake, status } = await receive([url], [signal(1, server.addressOf('a'))]);
+  const { intake, status } = await stage.receive([url], [signal(1, server.addressOf('a'))]);
   await waitUntil('the first value is there', () => valuesOf(intake, url, 1).length === 1);
   proxy.blackhole();
   server.set('a', 1);
@@ -209,55 +144,60 @@ test('a connection that swallows everything is noticed, and the queue of the ser
 });
 
 test('a server that was restarted with its namespaces in another order is served again, its history fills the gap', async () => {
-  const variables = [{ name: 'a', dataType: DataType.Double, value: 0, history: true }];
+  const variables = ['a', 'b'].map((name, index) => ({ name, dataType: DataType.Double, value: index, history: true }));
   const port = await freePort();
-  const first = await startOpcuaServer({ pki: join(directory, 'server'), port, variables });
-  const { intake, status } = await receive([first.url], [signal(1, first.addressOf('a'))]);
-  await waitUntil('the first value is there', () => valuesOf(intake, first.url, 1).length === 1);
+  const first = await stage.serve({ port, variables });
+  const signals = [signal(1, first.addressOf('a')), signal(2, first.addressOf('b'))];
+  const { intake, status } = await stage.receive([first.url], signals, { staleAfterMs: 600_000 });
+  await waitUntil('the first values are there', () => intake.readings(first.url).length === 2);
   await first.close();
   await waitUntil('the end is seen', () => status(first.url)['connected'] === false);
-  const second = await startOpcuaServer({
-    pki: join(directory, 'server'),
+  // At the old index stand nodes of the same names now, with another value.
+  const second = await stage.serve({
     port,
     namespacesBefore: ['urn:one-more', 'urn:and-one-more'],
-    variables: [{ name: 'a', dataType: DataType.Double, value: 7, history: true }],
+    decoyValue: -1,
+    variables: variables.map((variable) => ({ ...variable, value: 7 + variable.value * 100 })),
   });
-  closers.push(() => second.close());
   const sleptFrom = performance.now();
   for (const value of [8, 9, 10]) {
     second.set('a', value);
+    second.set('b', value + 100);
     await waitUntil('time has passed', () => performance.now() - sleptFrom > 1500 * (value - 7));
   }
   await waitUntil('the server is served again', () => status(first.url)['connected'] === true, { limitMs: 60_000 });
   second.set('a', 11);
+  second.set('b', 111);
   await waitUntil(
     'all values are there, once as the queue and once as the history tells them',
-    () => valuesOf(intake, first.url, 1).join() === '0,7,8,9,10,11',
+    () =>
+      valuesOf(intake, first.url, 1).join() === '0,7,8,9,10,11' &&
+      valuesOf(intake, first.url, 2).join() === '1,107,108,109,110,111',
     { limitMs: 30_000 },
   );
   const historical = intake.readings(first.url).filter((reading) => reading.historical);
-  expect(historical.map(({ value }) => value)).toContain(7);
+  expect(historical.map(({ value }) => value)).toEqual(expect.arrayContaining([7, 107]));
+  expect(intake.readings(first.url).map(({ value }) => value)).not.toContain(-1);
 });
 
 test('an outage at a server without history is counted as one that could not be filled', async () => {
   const variables = [{ name: 'a', dataType: DataType.Double, value: 0 }];
   const port = await freePort();
-  const first = await startOpcuaServer({ pki: join(directory, 'server'), port, variables });
-  const { intake, status } = await receive([first.url], [signal(1, first.addressOf('a'))]);
+  const first = await stage.serve({ port, variables });
+  const { intake, status } = await stage.receive([first.url], [signal(1, first.addressOf('a'))]);
   await waitUntil('the first value is there', () => valuesOf(intake, first.url, 1).length === 1);
   expect(status(first.url)).toMatchObject({ unfilled_outages: 0, lost_in_outages: 0 });
   await first.close();
   await waitUntil('the end is seen', () => status(first.url)['connected'] === false);
-  const second = await startOpcuaServer({ pki: join(directory, 'server'), port, variables });
-  closers.push(() => second.close());
+  await stage.serve({ port, variables });
   await waitUntil('the outage is counted', () => status(first.url)['unfilled_outages'] === 1, { limitMs: 60_000 });
   expect(status(first.url)).toMatchObject({ lost_in_outages: 'unknown', backfilled_values: 0 });
   expect(status(first.url)['unfilled_seconds']).toBeGreaterThan(0);
 });
 
 test('a fault code that is repeated once a minute is seen within a second of its change, and not repeated by us', async () => {
-  const server = await serve({ variables: [{ name: 'fault', dataType: DataType.Int32, value: 0 }] });
-  const { intake } = await receive(
+  const server = await stage.serve({ variables: [{ name: 'fault', dataType: DataType.Int32, value: 0 }] });
+  const { intake } = await stage.receive(
     [server.url],
     [signal(1, server.addressOf('fault'), { kind: 'fault', expected_interval_seconds: 60 })],
   );
@@ -270,8 +210,8 @@ test('a fault code that is repeated once a minute is seen within a second of its
 });
 
 test('a subscription that answers and reports nothing is re-created', async () => {
-  const server = await serve({ variables: [{ name: 'a', dataType: DataType.Double, value: 0 }] });
-  const { intake, status } = await receive([server.url], [signal(1, server.addressOf('a'))], { silenceMs: 2000 });
+  const server = await stage.serve({ variables: [{ name: 'a', dataType: DataType.Double, value: 0 }] });
+  const { intake, status } = await stage.receive([server.url], [signal(1, server.addressOf('a'))], { silenceMs: 2000 });
   await waitUntil('the first value is there', () => valuesOf(intake, server.url, 1).length === 1);
   server.muteSubscriptions();
   const muted = performance.now();
@@ -281,30 +221,73 @@ test('a subscription that answers and reports nothing is re-created', async () =
   expect(status(server.url)).toMatchObject({ silent_subscriptions: 1, recreated_subscriptions: 1, connections: 1 });
 });
 
-test('a server that cannot be reached does not disturb another; a node at two servers is read at one', async () => {
-  const one = await serve({ variables: [{ name: 'a', dataType: DataType.Double, value: 1 }] });
-  const other = await serve({ variables: [{ name: 'a', dataType: DataType.Double, value: 2 }] });
+test('servers that refuse, hang or answer slowly do not disturb the others; a node at two servers is read at one', async () => {
+  const one = await stage.serve({ variables: [{ name: 'a', dataType: DataType.Double, value: 1 }] });
+  const other = await stage.serve({ variables: [{ name: 'a', dataType: DataType.Double, value: 2 }] });
+  const behind = await stage.serve({ variables: [{ name: 'far', dataType: DataType.Double, value: 3 }] });
   const dead = `opc.tcp://127.0.0.1:${await freePort()}`;
-  const { intake, status } = await receive([dead, one.url, other.url], [signal(1, one.addressOf('a'))]);
+  const hanging = await openTcpProxy({ port: behind.port });
+  const slow = await openTcpProxy({ port: behind.port });
+  for (const proxy of [hanging, slow]) stage.onClose(() => proxy.close());
+  hanging.blackhole();
+  slow.delay(400);
+  const [hangingUrl, slowUrl] = [hanging, slow].map(({ port }) => `opc.tcp://127.0.0.1:${port}`) as [string, string];
+  const begun = performance.now();
+  const { intake, status } = await stage.receive(
+    [dead, hangingUrl, slowUrl, one.url, other.url],
+    [signal(1, one.addressOf('a')), signal(2, behind.addressOf('far'))],
+  );
   await waitUntil(
-    'both are connected',
+    'both good ones are connected',
     () => status(one.url)['connected'] === true && status(other.url)['connected'] === true,
   );
   await waitUntil('one has reported', () => intake.of(one.url) ?? intake.of(other.url));
+  expect(performance.now() - begun).toBeLessThan(8000);
   await waitUntil('the dead one says why', () => String(status(dead)['last_error']).includes('ECONNREFUSED'));
   expect(Number(status(one.url)['items']) + Number(status(other.url)['items'])).toBe(1);
-  expect([status(one.url)['refused_items'], status(other.url)['refused_items']]).toEqual([0, 0]);
+  await waitUntil('the slow one has reported', () => valuesOf(intake, slowUrl, 2).includes(3), { limitMs: 60_000 });
+  expect(status(slowUrl)).toMatchObject({ connected: true, items: 1 });
+  await waitUntil('the hanging one says why', () => status(hangingUrl)['last_error'] !== '', { limitMs: 60_000 });
+  const server = [one, other].find(({ url }) => status(url)['items'] === 1);
+  server?.set('a', 50);
+  await waitUntil('the good one still reports', () => valuesOf(intake, server?.url ?? '', 1).includes(50), {
+    limitMs: 2000,
+  });
 });
 
-test('limits of the server are respected: few items a call, few items a subscription', async () => {
+test('limits of the server are respected: few items a call or a subscription, few values a read, few histories', async () => {
   const variables = Array.from({ length: 25 }, (_, index) => ({
     name: `v${index}`,
     dataType: DataType.Double,
     value: index,
+    history: true,
   }));
-  const server = await serve({ variables, maxMonitoredItemsPerCall: 4, maxMonitoredItemsPerSubscription: 10 });
-  const signals = variables.map(({ name }, index) => signal(index + 1, server.addressOf(name)));
-  const { intake, status } = await receive([server.url], signals);
-  await waitUntil('all have reported', () => intake.readings(server.url).length === 25);
-  expect(status(server.url)).toMatchObject({ items: 25, subscriptions: 3, refused_items: 0 });
+  const limits = {
+    maxMonitoredItemsPerCall: 4,
+    maxMonitoredItemsPerSubscription: 10,
+    maxNodesPerRead: 3,
+    maxNodesPerHistoryReadData: 2,
+  };
+  const port = await freePort();
+  const first = await stage.serve({ port, variables, ...limits });
+  const signals = variables.map(({ name }, index) => signal(index + 1, first.addressOf(name)));
+  const proxy = await openTcpProxy({ port });
+  stage.onClose(() => proxy.close());
+  const url = `opc.tcp://127.0.0.1:${proxy.port}`;
+  const { intake, status } = await stage.receive([url], signals, { staleAfterMs: 100 });
+  await waitUntil('all have reported', () => intake.readings(url).length === 25);
+  expect(status(url)).toMatchObject({ items: 25, subscriptions: 3, refused_items: 0 });
+  const areGood = () => variables.every((_, index) => valuesOf(intake, url, index + 1).at(-1) === index);
+  await proxy.refuse();
+  await waitUntil('all are stale', () => status(url)['stale_readings'] === 25);
+  expect(areGood()).toBe(false);
+  await proxy.heal();
+  // Nothing has changed, so nothing is reported: the values are read, three at once.
+  await waitUntil('all are good again', areGood, { limitMs: 30_000 });
+  expect(status(url)).toMatchObject({ connections: 1, last_error: '' });
+  await first.close();
+  await waitUntil('the end is seen', () => status(url)['connected'] === false);
+  await stage.serve({ port, variables, ...limits });
+  await waitUntil('the histories are read', () => Number(status(url)['backfilled_values']) >= 25, { limitMs: 60_000 });
+  expect(status(url)).toMatchObject({ items: 25, subscriptions: 3, refused_items: 0, unfilled_outages: 0 });
 });

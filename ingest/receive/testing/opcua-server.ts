@@ -22,6 +22,14 @@ export interface TestOpcuaServer {
   addVariable(name: string, dataType: DataType, value: unknown, options?: { history?: boolean }): void;
   /** Sets value, status and source time; without a time it is now. */
   set(name: string, value: unknown, options?: { status?: number; time?: Date }): void;
+  /** Policy and mode of the channel of each session, as the server sees it. */
+  securityOfSessions(): string[];
+  /** The next message with data never reaches the client; the server keeps it and answers Republish with it. */
+  loseNextMessage(): void;
+  /** A sequence number is used up by a message that never was: it is missing, and the server cannot repeat it. */
+  skipSequenceNumber(): void;
+  /** The items of a node are gone from every subscription, and nobody is told. */
+  forgetItems(name: string): void;
   /** Every subscription goes on sending keep-alives and reports nothing any more, as hung servers do. */
   muteSubscriptions(): void;
   close(): Promise<void>;
@@ -33,10 +41,16 @@ export interface TestOpcuaServerOptions {
   port?: number;
   /** Namespaces that stand before the server's own, so that its index moves. */
   namespacesBefore?: string[];
+  /** Variables of the same names in the first of those namespaces, with this value: an old index would read them. */
+  decoyValue?: number;
   variables?: { name: string; dataType: DataType; value: unknown; history?: boolean }[];
   maxMonitoredItemsPerCall?: number;
   maxMonitoredItemsPerSubscription?: number;
+  maxNodesPerRead?: number;
+  maxNodesPerHistoryReadData?: number;
   users?: { userName: string; password: string };
+  /** Folder of the user certificates that are let in; others are refused. Anonymous users are then, too. */
+  userPki?: string;
 }
 
 const namespaceUri = 'urn:millrace:test-plant';
@@ -51,18 +65,30 @@ export async function startOpcuaServer(options: TestOpcuaServerOptions): Promise
     name: 'pki',
   });
   await certificates.initialize();
-  const { users } = options;
+  const { users, userPki } = options;
+  const userCertificates = new OPCUACertificateManager({
+    rootFolder: userPki ?? options.pki,
+    automaticallyAcceptUnknownCertificate: userPki === undefined,
+    disableFileWatchers: true,
+    name: 'pki',
+  });
+  await userCertificates.initialize();
   const server = new OPCUAServer({
     port,
     hostname: '127.0.0.1',
     alternateHostname: ['127.0.0.1'],
     serverInfo: { applicationUri: 'urn:millrace:test-server' },
     serverCertificateManager: certificates,
-    userCertificateManager: certificates,
-    securityModes: [MessageSecurityMode.None, MessageSecurityMode.SignAndEncrypt],
-    securityPolicies: [SecurityPolicy.None, SecurityPolicy.Basic256Sha256, SecurityPolicy.Aes256_Sha256_RsaPss],
+    userCertificateManager: userCertificates,
+    securityModes: [MessageSecurityMode.None, MessageSecurityMode.Sign, MessageSecurityMode.SignAndEncrypt],
+    securityPolicies: [
+      SecurityPolicy.None,
+      SecurityPolicy.Basic256Sha256,
+      SecurityPolicy.Aes128_Sha256_RsaOaep,
+      SecurityPolicy.Aes256_Sha256_RsaPss,
+    ],
     disableDiscovery: true,
-    allowAnonymous: users === undefined,
+    allowAnonymous: users === undefined && userPki === undefined,
     ...(users === undefined
       ? {}
       : {
@@ -72,16 +98,25 @@ export async function startOpcuaServer(options: TestOpcuaServerOptions): Promise
         }),
     serverCapabilities: {
       maxMonitoredItemsPerSubscription: options.maxMonitoredItemsPerSubscription ?? 10_000,
-      operationLimits: { maxMonitoredItemsPerCall: options.maxMonitoredItemsPerCall ?? 0 },
+      operationLimits: {
+        maxMonitoredItemsPerCall: options.maxMonitoredItemsPerCall ?? 0,
+        maxNodesPerRead: options.maxNodesPerRead ?? 0,
+        maxNodesPerHistoryReadData: options.maxNodesPerHistoryReadData ?? 0,
+      },
     },
   });
   await server.initialize();
   const { addressSpace } = server.engine;
   if (addressSpace === null) throw new Error('The test server has no address space.');
-  for (const uri of options.namespacesBefore ?? []) addressSpace.registerNamespace(uri);
+  const before = (options.namespacesBefore ?? []).map((uri) => addressSpace.registerNamespace(uri));
   const namespace = addressSpace.registerNamespace(namespaceUri);
   const variables = new Map<string, UAVariable>();
 
+  function* subscriptions() {
+    for (const session of server.engine.getSessions()) yield* session.publishEngine.subscriptions;
+  }
+
+  let isClosed = false;
   const test: TestOpcuaServer = {
     port,
     url: `opc.tcp://127.0.0.1:${port}`,
@@ -110,15 +145,53 @@ export async function startOpcuaServer(options: TestOpcuaServerOptions): Promise
       );
     },
     muteSubscriptions() {
+      for (const subscription of subscriptions()) subscription.setPublishingMode(false);
+    },
+    securityOfSessions: () =>
+      server.engine.getSessions().map(({ channel }) => {
+        const policy = channel?.securityPolicy.split('#')[1] ?? 'no channel';
+        return `${policy}, ${MessageSecurityMode[channel?.securityMode ?? MessageSecurityMode.Invalid]}`;
+      }),
+    loseNextMessage() {
       for (const session of server.engine.getSessions()) {
-        for (const subscription of session.publishEngine.subscriptions) subscription.setPublishingMode(false);
+        const engine = session.publishEngine;
+        const send = engine._send_response.bind(engine);
+        // The publish request stays in the queue of the server, which the next message then answers.
+        engine._send_response = (subscription, response) => {
+          if ((response.notificationMessage.notificationData ?? []).length === 0) send(subscription, response);
+          else engine._send_response = send;
+        };
+      }
+    },
+    skipSequenceNumber() {
+      for (const subscription of subscriptions()) {
+        (subscription as unknown as { _get_next_sequence_number(): number })._get_next_sequence_number();
+      }
+    },
+    forgetItems(name) {
+      const nodeId = variables.get(name)?.nodeId.toString();
+      for (const subscription of subscriptions()) {
+        const { serverHandles } = subscription.getMonitoredItems();
+        for (const handle of serverHandles as Iterable<number>) {
+          const item = subscription.getMonitoredItem(handle);
+          if (item?.itemToMonitor.nodeId?.toString() === nodeId) subscription.removeMonitoredItem(handle);
+        }
       }
     },
     async close() {
+      if (isClosed) return;
+      isClosed = true;
       await server.shutdown(100);
       await certificates.dispose();
+      await userCertificates.dispose();
     },
   };
+  const [decoys] = before;
+  for (const { name, dataType } of options.decoyValue === undefined ? [] : (options.variables ?? [])) {
+    const value = { dataType, value: options.decoyValue };
+    const { objects } = addressSpace.rootFolder;
+    decoys?.addVariable({ browseName: name, nodeId: `s=${name}`, organizedBy: objects, dataType, value });
+  }
   for (const { name, dataType, value, history } of options.variables ?? []) {
     test.addVariable(name, dataType, value, { history: history === true });
   }
