@@ -84,6 +84,21 @@ describe.each(testEngines())('on %s', (engine) => {
     expect(batches.reduce((sum, { readings }) => sum + readings.length, 0)).toBe(4);
   });
 
+  test('a conflict in the last digit is one, and shows every digit of both values', async () => {
+    const timeUs = now() * 1000;
+    const [first, second] = [0.3, 0.1 + 0.2];
+    await stage.send([['t-1', timeUs, first]]);
+    await stage.send([['t-1', timeUs, second]]);
+    expect(await stage.ledger()).toMatchObject({ stored: 1, duplicate: 1, conflict: 1 });
+    expect(await stage.stored('t-1')).toEqual([{ time_us: timeUs, value: first, quality: 192 }]);
+    const [kept] = await stage.database.query('select value, detail from rejected_reading');
+    expect(kept).toEqual({
+      value: second,
+      detail:
+        'The stored value at this time is 0.3 with quality 192, this one is 0.30000000000000004 with quality 192; the first one is kept.',
+    });
+  });
+
   test('a value stamped ahead of its arrival hides no present one, before or after it', async () => {
     const timeUs = now() * 1000;
     const hourUs = 3600e6;

@@ -206,7 +206,8 @@ function Rejected() {
                     {row.detail}
                   </td>
                   <td class="payload">
-                    <code>{row.payload?.slice(0, 200) ?? formatCount(row.value)}</code>
+                    {/* Every digit: the value of a conflict may differ from the stored one in the last place. */}
+                    <code>{row.payload?.slice(0, 200) ?? row.value ?? 'no value'}</code>
                   </td>
                 </tr>
               ))}
