@@ -17,19 +17,19 @@ export interface FaultRecord {
   lost: number;
   /** In the database, its books or its feed more than once, or without having been sent. */
   doubled: number;
-  /** The most memory that one of the watched processes had, in MB. */
-  peak_mb: number;
+  /** The most memory that one of the watched processes had, in MB; missing where none was watched. */
+  peak_mb?: number;
 }
 
 declare module 'vitest' {
   interface TaskMeta {
-    fault?: FaultRecord;
+    faults?: FaultRecord[];
   }
 }
 
-/** Notes what the running test found. Call it before asserting, so that a loss stands in the table too. */
+/** Notes what the running test found, once for each fault that it caused. Call it before asserting, so that a loss stands in the table too. */
 export function recordFault(record: FaultRecord): void {
   const test = TestRunner.getCurrentTest();
   if (test === undefined) throw new Error('A fault is recorded within a test.');
-  test.meta.fault = record;
+  (test.meta.faults ??= []).push(record);
 }

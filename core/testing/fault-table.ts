@@ -7,29 +7,29 @@ export default class FaultTable implements Reporter {
     const records: (FaultRecord & { passed: boolean })[] = [];
     for (const module of modules) {
       for (const test of module.children.allTests()) {
-        const { fault } = test.meta();
-        if (fault !== undefined) records.push({ ...fault, passed: test.result().state === 'passed' });
+        const passed = test.result().state === 'passed';
+        for (const fault of test.meta().faults ?? []) records.push({ ...fault, passed });
       }
     }
     if (records.length > 0) process.stdout.write(`\n${faultTable(records)}\n`);
   }
 }
 
-const numbers = ['runs', 'sent', 'acknowledged', 'stored', 'lost', 'doubled', 'peak_mb'] as const;
+const counts = ['runs', 'sent', 'acknowledged', 'stored', 'lost', 'doubled'] as const;
 
 /** The records as text, one line each and the sum of all (of memory the largest); a test that failed is marked. */
 export function faultTable(records: readonly (FaultRecord & { passed: boolean })[]): string {
-  const total = numbers.map((name) =>
-    records.reduce((sum, record) => (name === 'peak_mb' ? Math.max(sum, record.peak_mb) : sum + record[name]), 0),
-  );
+  const total = counts.map((name) => records.reduce((sum, record) => sum + record[name], 0));
+  const peak = Math.max(0, ...records.map(({ peak_mb = 0 }) => peak_mb));
   const lines = [
-    ['fault', 'engine', ...numbers.map((name) => (name === 'peak_mb' ? 'peak MB' : name))],
+    ['fault', 'engine', ...counts, 'peak MB'],
     ...records.map((record) => [
       record.passed ? record.fault : `FAILED: ${record.fault}`,
       record.engine,
-      ...numbers.map((name) => record[name].toLocaleString('en')),
+      ...counts.map((name) => record[name].toLocaleString('en')),
+      record.peak_mb?.toLocaleString('en') ?? '',
     ]),
-    ['all', '', ...total.map((sum) => sum.toLocaleString('en'))],
+    ['all', '', ...total.map((sum) => sum.toLocaleString('en')), peak === 0 ? '' : peak.toLocaleString('en')],
   ];
   const widths = lines[0]?.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0))) ?? [];
   return lines
