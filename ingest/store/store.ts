@@ -5,19 +5,16 @@ import type { Queues } from '../../core/queues.ts';
 import type { Protocol } from '../../core/reading.ts';
 import { retryDelay, retryRule } from '../../core/retry.ts';
 import type { Journal } from '../journal/journal.ts';
-import { decodeEntry } from '../journal/record.ts';
 import { createSourceIds } from '../ledger/ledger.ts';
 import type { SkewMeter } from '../ledger/skew.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
-import { takeParked } from './backfill.ts';
-import { collectBatch, textsOf, type Batch, type SequencedEntry } from './batch.ts';
 import { committedSequence, endSession, lockGateway, ownSession, type Gateway, type Session } from './gateway.ts';
 import { createInsertReadings } from './insert-readings.ts';
 import { limitStatements, SilenceError } from './limit-statements.ts';
 import { createPartitions } from './partitions.ts';
 import { refuseOld } from './refuse-old.ts';
-import { takeRejected } from './replay.ts';
 import { createTextValues } from './text-values.ts';
+import { collectWork, createWorkReader, type Work } from './work.ts';
 import { writeBatch, type BatchResult } from './write-batch.ts';
 
 export interface StoreOptions {
@@ -63,19 +60,12 @@ export interface Store {
   close(limitMs: number): Promise<void>;
 }
 
-/** What one transaction takes from the journal. */
-type Work = { kind: 'intake'; entries: SequencedEntry[]; readings: number; sequence: number } | Backfill | Replay;
-type Replay = { kind: 'replay'; readings: 0; sequence: number };
-type Backfill = { kind: 'backfill'; protocol: Protocol; address: string; readings: 0; sequence: number };
-
 /**
  * A statement that takes longer than this is hung (a blackholed connection): its session is given up and the batch done
  * again. After each time in a row the limit doubles, so that a server that is only slow gets its work done in the end.
  */
 const statementLimitMs = 15_000;
 const mostStatementLimitMs = 240_000;
-/** Bytes of journal records that one transaction takes at most, beside FLUSH_ROWS. */
-const mostBytes = 32 * 1024 * 1024;
 
 /**
  * Starts the store: it follows the journal in order, one transaction at a time on one connection, so that sequences
@@ -89,11 +79,11 @@ export function startStore(options: StoreOptions): Store {
   const stopping = new AbortController();
   const texts = createTextValues();
   const sourceIds = createSourceIds();
+  const work = createWorkReader(journal, options.flushRows);
   const partitions = createPartitions(options.mostOldDays);
   const insertReadings = refuseOld(createInsertReadings(), partitions.refusal);
   let parkedReadings = gateway.parked_readings;
   let committed = gateway.last_sequence;
-  let held: Work | undefined;
   let next: Work | undefined;
   let wake: (() => void) | undefined;
   let closing = false;
@@ -116,34 +106,6 @@ export function startStore(options: StoreOptions): Store {
     last_batch_ms: 0,
   };
 
-  /** The next records of the journal that fit one transaction; a back-fill stands alone. */
-  async function readWork(): Promise<Work | undefined> {
-    if (held !== undefined) {
-      const work = held;
-      held = undefined;
-      return work;
-    }
-    const entries: SequencedEntry[] = [];
-    let readings = 0;
-    let bytes = 0;
-    while (readings < options.flushRows && bytes < mostBytes) {
-      const frame = await journal.read();
-      if (frame === undefined) break;
-      bytes += frame.payload.length;
-      const entry = decodeEntry(frame.payload);
-      if (entry.kind !== 'intake') {
-        const order = { ...entry, readings: 0 as const, sequence: frame.sequence };
-        if (entries.length === 0) return order;
-        held = order;
-        break;
-      }
-      readings += frame.readings;
-      entries.push({ sequence: frame.sequence, readings: frame.readings, entry });
-    }
-    const sequence = entries.at(-1)?.sequence;
-    return sequence === undefined ? undefined : { kind: 'intake', entries, readings, sequence };
-  }
-
   /** One transaction. Answers undefined when the database has this work already. */
   async function commitWork(connection: Connection, work: Work): Promise<BatchResult | undefined> {
     if (work.kind === 'intake') await partitions.ensure(connection, work.entries);
@@ -159,7 +121,13 @@ export function startStore(options: StoreOptions): Store {
       await connection.query('rollback');
       return undefined;
     }
-    const { batch, resolved, taken, more } = await collect(connection, work, entries);
+    const { batch, resolved, taken, more } = await collectWork(connection, work, entries, {
+      organizationId: gateway.organization_id,
+      registry: options.registry,
+      texts,
+      nowMs: clock(),
+      farFutureHours: options.farFutureHours,
+    });
     if (work.kind !== 'intake') await partitions.ensureRows(connection, batch.columns);
     const room = Math.max(0, options.parkedMaxReadings - parkedReadings);
     const result = await writeBatch(
@@ -184,38 +152,6 @@ export function startStore(options: StoreOptions): Store {
     if (more && work.kind === 'backfill') options.backfill(work.protocol, work.address);
     if (more && work.kind === 'replay') options.replay();
     return result;
-  }
-
-  async function collect(
-    connection: Connection,
-    work: Work,
-    entries: SequencedEntry[],
-  ): Promise<{ batch: Batch; resolved: Map<string, number>; taken: number; more: boolean }> {
-    if (work.kind === 'intake') {
-      const resolved = await texts.resolve(connection, gateway.organization_id, textsOf(entries));
-      return { batch: collectBatch(entries, (text) => resolved.get(text)), resolved, taken: 0, more: false };
-    }
-    if (work.kind === 'replay') {
-      const replayed = await takeRejected(connection, {
-        organizationId: gateway.organization_id,
-        sequence: work.sequence,
-        registry: options.registry,
-        texts,
-        nowMs: clock(),
-        farFutureHours: options.farFutureHours,
-      });
-      return { ...replayed, taken: 0 };
-    }
-    const signal = options.registry.find(work.protocol, work.address);
-    if (signal === undefined) {
-      return {
-        batch: { ...collectBatch([], () => undefined), sequence: work.sequence },
-        resolved: new Map(),
-        taken: 0,
-        more: false,
-      };
-    }
-    return takeParked(connection, gateway.organization_id, work.sequence, work.protocol, work.address, signal, texts);
   }
 
   async function storeWork(connection: Connection, work: Work): Promise<void> {
@@ -256,7 +192,7 @@ export function startStore(options: StoreOptions): Store {
       if (stopping.signal.aborted) return;
     }
     for (;;) {
-      next ??= await readWork();
+      next ??= await work.read();
       if (next === undefined) {
         state.failure = null;
         if (closing) return;
@@ -277,7 +213,7 @@ export function startStore(options: StoreOptions): Store {
     const startedAt = monotonic();
     while (!closing && journal.state.readings < options.flushRows) {
       const left = options.flushMs - (monotonic() - startedAt);
-      if (left <= 0 && (journal.state.last_sequence > committed || held !== undefined)) return;
+      if (left <= 0 && (journal.state.last_sequence > committed || work.holdsOrder)) return;
       eager = left <= 0;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(done, left > 0 ? left : 1000);

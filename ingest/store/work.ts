@@ -1,0 +1,100 @@
+import type { Connection } from '../../core/database.ts';
+import type { Protocol } from '../../core/reading.ts';
+import type { Journal } from '../journal/journal.ts';
+import { decodeEntry } from '../journal/record.ts';
+import type { SignalRegistry } from '../resolve/signal-registry.ts';
+import { takeParked } from './backfill.ts';
+import { collectBatch, textsOf, type Batch, type SequencedEntry } from './batch.ts';
+import { takeRejected } from './replay.ts';
+import type { TextValues } from './text-values.ts';
+
+/** What one transaction takes from the journal: records of receivers, or one order to back-fill or to replay. */
+export type Work =
+  | { kind: 'intake'; entries: SequencedEntry[]; readings: number; sequence: number }
+  | { kind: 'backfill'; protocol: Protocol; address: string; readings: 0; sequence: number }
+  | { kind: 'replay'; readings: 0; sequence: number };
+
+/** Bytes of journal records that one transaction takes at most, beside FLUSH_ROWS. */
+const mostBytes = 32 * 1024 * 1024;
+
+export interface WorkReader {
+  /** The next records of the journal that fit one transaction; an order stands alone. Undefined when there is nothing. */
+  read(): Promise<Work | undefined>;
+  /** An order was read behind the last records and comes next. */
+  readonly holdsOrder: boolean;
+}
+
+export function createWorkReader(journal: Journal, flushRows: number): WorkReader {
+  let held: Work | undefined;
+  return {
+    async read() {
+      if (held !== undefined) {
+        const work = held;
+        held = undefined;
+        return work;
+      }
+      const entries: SequencedEntry[] = [];
+      let readings = 0;
+      let bytes = 0;
+      while (readings < flushRows && bytes < mostBytes) {
+        const frame = await journal.read();
+        if (frame === undefined) break;
+        bytes += frame.payload.length;
+        const entry = decodeEntry(frame.payload);
+        if (entry.kind !== 'intake') {
+          const order = { ...entry, readings: 0 as const, sequence: frame.sequence };
+          if (entries.length === 0) return order;
+          held = order;
+          break;
+        }
+        readings += frame.readings;
+        entries.push({ sequence: frame.sequence, readings: frame.readings, entry });
+      }
+      const sequence = entries.at(-1)?.sequence;
+      return sequence === undefined ? undefined : { kind: 'intake', entries, readings, sequence };
+    },
+    get holdsOrder() {
+      return held !== undefined;
+    },
+  };
+}
+
+export interface CollectedWork {
+  batch: Batch;
+  /** Texts and their ids, for the cache when the transaction has committed. */
+  resolved: Map<string, number>;
+  /** Parked readings that were taken out. */
+  taken: number;
+  /** One transaction was not enough: order the same again. */
+  more: boolean;
+}
+
+/** The batch of a piece of work, within the caller's transaction. `entries` are those of its records not yet committed. */
+export async function collectWork(
+  connection: Connection,
+  work: Work,
+  entries: readonly SequencedEntry[],
+  context: {
+    organizationId: number;
+    registry: SignalRegistry;
+    texts: TextValues;
+    nowMs: number;
+    farFutureHours: number;
+  },
+): Promise<CollectedWork> {
+  const { organizationId, registry, texts } = context;
+  if (work.kind === 'intake') {
+    const resolved = await texts.resolve(connection, organizationId, textsOf(entries));
+    return { batch: collectBatch(entries, (text) => resolved.get(text)), resolved, taken: 0, more: false };
+  }
+  if (work.kind === 'replay') {
+    const replayed = await takeRejected(connection, { ...context, sequence: work.sequence });
+    return { ...replayed, taken: 0 };
+  }
+  const signal = registry.find(work.protocol, work.address);
+  if (signal === undefined) {
+    const nothing = { ...collectBatch([], () => undefined), sequence: work.sequence };
+    return { batch: nothing, resolved: new Map(), taken: 0, more: false };
+  }
+  return takeParked(connection, organizationId, work.sequence, work.protocol, work.address, signal, texts);
+}
