@@ -34,6 +34,8 @@ export async function startBenchBroker(kind: 'stock' | 'roomy', runDir: string):
     const broker = await startProcess({
       name: 'broker',
       main: 'core/embedded/broker-main.ts',
+      // It must also serve subscribers that are not ingest, and would wait for ingest's acknowledgement.
+      parameters: ['--alone'],
       environment: { MQTT_URL: url, DATA_DIR: mkdtempSync(join(runDir, 'broker-')) },
     });
     return {
