@@ -7,6 +7,8 @@ import { freePort } from '../../core/embedded/postgres.ts';
 import { environmentWith } from '../../core/settings.ts';
 import { startProcess, track } from './bench-process.ts';
 
+export type BrokerKind = 'stock' | 'roomy' | 'alone';
+
 export interface BenchBroker {
   url: string;
   pid: number;
@@ -24,9 +26,9 @@ export function findProgram(name: string): string | undefined {
 /**
  * mosquitto where it is installed, else the embedded broker, which the result then says. `stock`: nothing configured but
  * the listener. `roomy`: with the queue limits lifted, so that a subscriber that is slower than the publisher is measured
- * instead of having its messages thrown away.
+ * instead of having its messages thrown away. `alone`: the same for a subscriber that is not ingest.
  */
-export async function startBenchBroker(kind: 'stock' | 'roomy', runDir: string): Promise<BenchBroker> {
+export async function startBenchBroker(kind: BrokerKind, runDir: string): Promise<BenchBroker> {
   const port = await freePort();
   const url = `mqtt://127.0.0.1:${port}`;
   const program = findProgram('mosquitto');
@@ -34,8 +36,8 @@ export async function startBenchBroker(kind: 'stock' | 'roomy', runDir: string):
     const broker = await startProcess({
       name: 'broker',
       main: 'core/embedded/broker-main.ts',
-      // It must also serve subscribers that are not ingest, and would wait for ingest's acknowledgement.
-      parameters: ['--alone'],
+      // For its own ingest it acknowledges what ingest has journaled; other subscribers it would wait for in vain.
+      parameters: kind === 'alone' ? ['--alone'] : [],
       environment: { MQTT_URL: url, DATA_DIR: mkdtempSync(join(runDir, 'broker-')) },
     });
     return {
@@ -47,7 +49,7 @@ export async function startBenchBroker(kind: 'stock' | 'roomy', runDir: string):
   }
   const folder = mkdtempSync(join(runDir, 'broker-'));
   const file = join(folder, 'mosquitto.conf');
-  const limits = kind === 'roomy' ? 'max_queued_messages 0\nmax_inflight_messages 0\n' : '';
+  const limits = kind !== 'stock' ? 'max_queued_messages 0\nmax_inflight_messages 0\n' : '';
   writeFileSync(file, `listener ${port} 127.0.0.1\nallow_anonymous true\n${limits}`);
   const child = track(spawn(program, ['-c', file], { stdio: ['ignore', 'ignore', 'ignore'] }));
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));

@@ -86,10 +86,11 @@ export async function startProcess(options: {
     pid: child.pid ?? 0,
     detail: ready.detail ?? '',
     ended,
-    send: (message) => child.send(message),
+    // To one that has ended meanwhile nothing is said; whoever waits for its answer hears of the end.
+    send: (message) => void (child.connected && child.send(message, () => undefined)),
     ask(message, fits) {
       const answer = waitForMessage<never>(child, fits, failure);
-      child.send(message);
+      if (child.connected) child.send(message, () => undefined);
       return answer;
     },
     async stop() {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { monotonic, now, pause } from '../../core/clock.ts';
 import type { Plant } from '../../core/plant/plant-document.ts';
 import { openBenchDatabase, type BenchDatabase, type BenchEngine } from './bench-database.ts';
-import { startBenchBroker, type BenchBroker } from './bench-broker.ts';
+import { startBenchBroker, type BenchBroker, type BrokerKind } from './bench-broker.ts';
 import { allowStarts, endRunning, startProcess, type BenchProcess } from './bench-process.ts';
 import { busySeconds, familyUsage } from './process-usage.ts';
 import { profileEnvironment, readProfile } from './profile.ts';
@@ -34,7 +34,7 @@ export interface Bench {
    */
   compareSame(what: string, first: readonly number[], second: readonly number[]): void;
   database(plant?: Plant): Promise<BenchDatabase>;
-  broker(kind: 'stock' | 'roomy'): Promise<BenchBroker>;
+  broker(kind: BrokerKind): Promise<BenchBroker>;
   /** A room, or a helper, as a process of its own. */
   room(main: string, environment: Record<string, string>, parameters?: string[]): Promise<BenchProcess>;
   /** Stops something earlier than at the end. */

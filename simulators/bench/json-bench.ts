@@ -1,4 +1,5 @@
 import { now } from '../../core/clock.ts';
+import { findProgram } from './bench-broker.ts';
 import { benchNodes, type PlantSize } from './bench-plant.ts';
 import type { Bench } from './context.ts';
 import { gateRows } from './gates.ts';
@@ -31,8 +32,8 @@ export async function jsonBench(bench: Bench): Promise<void> {
   const runs: MeasuredRun[] = [];
   const gone: number[] = [];
   for (let repeat = 0; repeat <= bench.repeats; repeat++) {
-    const zero = await runNull(bench, 0, 'roomy', unpaced, plant.signalIds);
-    const one = await runNull(bench, 1, 'roomy', unpaced, plant.signalIds);
+    const zero = await runNull(bench, 0, 'alone', unpaced, plant.signalIds);
+    const one = await runNull(bench, 1, 'alone', unpaced, plant.signalIds);
     const order = unpaced();
     const run = repeat === 1 ? await bench.profiled(() => runIngest(rig, order)) : await runIngest(rig, order);
     for (const reason of await gateRows(plant.database, run.report, order.start_ms, order.start_ms + ticks))
@@ -75,7 +76,9 @@ export async function jsonBench(bench: Bench): Promise<void> {
   if (median(gone) > 0) bench.result.notes.push(`The bare subscriber missed ${median(gone)} messages at QoS 1.`);
   // A gateway number may be in use once only.
   await bench.stop(rig.ingest);
-  await stock(bench, plant, median(rates), median(m1));
+  if (findProgram('mosquitto') === undefined)
+    bench.result.notes.push('mosquitto is not on the PATH, so nothing was measured with mosquitto as it comes.');
+  else await stock(bench, plant, median(rates), median(m1));
 }
 
 const show = (rate: number): string => `${(rate / 1000).toFixed(1)}k`;
@@ -157,7 +160,7 @@ async function highestHeld(
 async function runNull(
   bench: Bench,
   qos: 0 | 1,
-  kind: 'roomy' | 'stock',
+  kind: 'alone' | 'stock',
   order: () => PublishOrder,
   signalIds: number[],
 ): Promise<{ rate: number; sent: number; missing: number; cpu: number }> {

@@ -30,6 +30,9 @@ export interface Rig {
   publisher: Publisher;
 }
 
+/** What ends a reading: that it is stored, or, of readings that were sent before, that it is seen to be a duplicate. */
+type Counted = 'stored' | 'duplicate';
+
 /** When nothing more has been committed for so long, the rest is missing. Retries of a batch are at most a second apart. */
 const patienceMs = 8000;
 
@@ -37,7 +40,7 @@ const patienceMs = 8000;
  * Publishes and waits until everything is committed. When a batch was committed is seen by listening: NOTIFY comes after
  * COMMIT, and the gateway's sequence read then names every batch that is in.
  */
-export async function runIngest(rig: Rig, order: PublishOrder): Promise<MeasuredRun> {
+export async function runIngest(rig: Rig, order: PublishOrder, counts: Counted = 'stored'): Promise<MeasuredRun> {
   const { database, broker, ingest, publisher } = rig;
   const commits: { sequence: number; at_ms: number }[] = [];
   const listening = new AbortController();
@@ -52,7 +55,7 @@ export async function runIngest(rig: Rig, order: PublishOrder): Promise<Measured
     () => void readSequence().catch(() => undefined),
     listening.signal,
   );
-  const before = await books(database);
+  const before = await books(database, counts);
   const [first] = await database.database.query<{ sequence: number }>(
     'select coalesce(max(last_sequence), 0)::float8 as sequence from gateway',
   );
@@ -65,14 +68,14 @@ export async function runIngest(rig: Rig, order: PublishOrder): Promise<Measured
   const cpuBefore = usage();
   const walBefore = await database.walBytes();
   const report = await publisher.publish(order);
-  let after = await books(database);
+  let after = await books(database, counts);
   for (let ended = -1, since = monotonic(); after.ended - before.ended < report.readings; ) {
     if (after.ended !== ended) {
       ended = after.ended;
       since = monotonic();
     } else if (monotonic() - since > patienceMs) break;
     await pause(20);
-    after = await books(database);
+    after = await books(database, counts);
   }
   const cpuAfter = usage();
   const walAfter = await database.walBytes();
@@ -100,9 +103,12 @@ export async function runIngest(rig: Rig, order: PublishOrder): Promise<Measured
   };
 }
 
-async function books({ database }: BenchDatabase): Promise<{ ended: number; lost: number; last_commit_ms: number }> {
+async function books(
+  { database }: BenchDatabase,
+  counts: Counted,
+): Promise<{ ended: number; lost: number; last_commit_ms: number }> {
   const [row] = await database.query<{ ended: number; lost: number; last_commit_ms: number }>(
-    `select coalesce(sum(stored + duplicate), 0)::float8 as ended, coalesce(sum(lost_upstream), 0)::float8 as lost,
+    `select coalesce(sum(${counts}), 0)::float8 as ended, coalesce(sum(lost_upstream), 0)::float8 as lost,
             (select coalesce(extract(epoch from max(stored_at)) * 1000, 0)::float8 from reading_batch) as last_commit_ms from ledger`,
   );
   return row ?? { ended: 0, lost: 0, last_commit_ms: 0 };

@@ -21,7 +21,7 @@ export async function runNodeRed(
   packages: string,
   ticks: number,
 ): Promise<PeerRun> {
-  const broker = await bench.broker('roomy');
+  const broker = await bench.broker('alone');
   const brokerUrl = new URL(broker.url);
   const port = await freePort();
   const topics = Object.fromEntries(

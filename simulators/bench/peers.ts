@@ -57,7 +57,7 @@ export async function runPeer(
 ): Promise<PeerRun> {
   const { database, signalIds, size } = plant;
   const { protocol, way, ticks } = options;
-  const broker = await bench.broker('roomy');
+  const broker = await bench.broker('alone');
   const signals = benchSignals(size);
   const topics =
     protocol === 'mqtt'
