@@ -48,6 +48,7 @@ describe.each(testEngines())('on %s, the broker', (engine) => {
       }
     });
     await stage.expectNothingLostAndNothingTwice('ingest killed with -9, then the embedded broker too', 3);
+    expect(stage.ingest.process.exitCode).toBeNull();
   });
 
   // Under load it would prove nothing: mosquitto forgets what it acknowledged and has not delivered (docs/durability.md).

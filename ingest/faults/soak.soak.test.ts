@@ -13,6 +13,9 @@ const kills = Number(process.env['SOAK_KILLS'] ?? 100);
 const minutes = Number(process.env['SOAK_MINUTES'] ?? 60);
 const awayMinutes = Math.min(10, minutes);
 
+/** Some 750 readings a second: all of an hour's must fit into the memory of the test, which compares them. */
+const calmMs = 250;
+
 /** Seeded, so that the same parts die in the same order. */
 function createRandom(seed: number): () => number {
   let state = seed;
@@ -82,7 +85,7 @@ describe.each(testEngines())('on %s', (engine) => {
     await stage.start();
     await stage.publisher.publish(1000);
     await stage.connectionsMayOpen(false);
-    await stage.publishDuring(() => pause(awayMinutes * 60_000));
+    await stage.publishDuring(() => pause(awayMinutes * 60_000), calmMs);
     await stage.connectionsMayOpen(true);
     await stage.expectNothingLostAndNothingTwice(`database away for ${awayMinutes} min`, 1, 300_000);
     expect(stage.ingest.process.exitCode).toBeNull();
@@ -105,8 +108,7 @@ describe.each(testEngines())('on %s', (engine) => {
           series[name]?.push({ x: elapsed, y: residentMegabytes(pid) });
         await pause(1000);
       }
-      // Some 750 readings a second: all of an hour's must fit into the memory of the test, which compares them.
-    }, 250);
+    }, calmMs);
     // A start fills heaps and caches; the second half tells whether it goes on.
     const found = Object.entries(series).map(([name, points]) => {
       const late = points.filter(({ x }) => x > minutes / 2);
