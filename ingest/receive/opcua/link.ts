@@ -4,7 +4,6 @@ import { monotonic, pause } from '../../../core/clock.ts';
 import { retryDelay } from '../../../core/retry.ts';
 import type { Log } from '../../../core/log.ts';
 import type { ReceiverContext, Source, SourceState } from '../receiver.ts';
-import { bridgingOf } from './bridging.ts';
 import { listCertificates, openCertificates } from './certificates.ts';
 import { createClient } from './client.ts';
 import type { Gaps } from './gaps.ts';
@@ -147,12 +146,12 @@ export function openLink(options: LinkOptions): Link {
   }
 
   /** Said once for each change: what the queues do not bridge is lost unless the server keeps a history. */
-  function noteBridging({ subscriptions }: ServerSession): void {
-    const { short_items, ...bridging } = bridgingOf(subscriptions.values(), settings.OPCUA_OUTAGE_SECONDS);
+  function noteBridging({ bridging }: ServerSession): void {
+    const { short_items } = bridging;
     if (short_items > shortItems) {
       const asked = settings.OPCUA_OUTAGE_SECONDS;
       log.warn(
-        { source: url, short_items, ...bridging, asked_seconds: asked },
+        { source: url, ...bridging, asked_seconds: asked },
         'a server grants shorter queues or lifetimes than OPCUA_OUTAGE_SECONDS asks for',
       );
     }
@@ -190,12 +189,6 @@ export function openLink(options: LinkOptions): Link {
     return { refused_items: refused.length, refused_examples: examples };
   }
 
-  function bridged() {
-    if (server === undefined) return { bridged_seconds: null, short_queues: 0 };
-    const bridging = bridgingOf(server.subscriptions.values(), settings.OPCUA_OUTAGE_SECONDS);
-    return { bridged_seconds: bridging.least_seconds, short_queues: bridging.short_items };
-  }
-
   const running = run();
   return {
     state: () => ({
@@ -209,7 +202,8 @@ export function openLink(options: LinkOptions): Link {
         subscriptions: server?.subscriptions.size ?? 0,
         items: server === undefined ? 0 : countItems(server),
         ...refusals(),
-        ...bridged(),
+        bridged_seconds: server?.bridging.least_seconds ?? null,
+        short_queues: server?.bridging.short_items ?? 0,
         ...counts,
         lost_in_outages: counts.unfilled_outages === 0 ? 0 : 'unknown',
         last_error: lastError,

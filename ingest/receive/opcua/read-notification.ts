@@ -42,6 +42,9 @@ export function readNotification(
   return summary;
 }
 
+const live = { historical: false, payload: null };
+const past = { historical: true, payload: null };
+
 /**
  * Adds one value of an item, live or from the server's history. Answers true when the server says that readings
  * before this one fell out of its queue; how many is not known, so each such mark counts as one lost. `timeUs` is the
@@ -71,7 +74,7 @@ export function addValue(
   } else {
     // A node that was never written says Null with status Good; a reading without a value is not a good one.
     const usedQuality = wire === null && quality === Quality.good ? Quality.bad : quality;
-    addReading(into, address, signal, timeUs, wire, usedQuality, nowUs, { historical, payload: null });
+    addReading(into, address, signal, timeUs, wire, usedQuality, nowUs, historical ? past : live);
   }
   if (!hasOverflow(status)) return false;
   addLost(into, 1);

@@ -3,6 +3,7 @@ import type { Log } from '../../../core/log.ts';
 import type { SignalRegistry } from '../../resolve/signal-registry.ts';
 import type { Intake, Source } from '../receiver.ts';
 import { createBackfill } from './backfill.ts';
+import { type Bridging, bridgingOf } from './bridging.ts';
 import { isDead, waitLonger } from './freshness.ts';
 import { type Gaps, openGap } from './gaps.ts';
 import type { KeptNumbers } from './kept-numbers.ts';
@@ -45,6 +46,8 @@ export interface ServerSession {
   readonly refused: ReadonlyMap<string, string>;
   /** When the server was last heard, by its own clock where it tells; NaN before. */
   readonly heardServerMs: number;
+  /** How long an outage the server has granted to bridge. */
+  readonly bridging: Bridging;
   items(): Iterable<Item>;
   /** Creates everything, begins to publish, and fills the time since the server was last heard from its history. */
   start(): Promise<void>;
@@ -77,6 +80,7 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
   let isSuspended = true;
   let heardMs = options.lastHeard.get(url) ?? Number.NaN;
   let heardServerMs = Number.NaN;
+  let bridging = bridgingOf([], options.outageSeconds);
   let nextRetryMs = monotonic() + options.retryItemsMs;
   let nextFillMs = 0;
   let chain: Promise<unknown> = Promise.resolve();
@@ -155,6 +159,8 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
     const before = new Set<string>();
     for (const { address } of items()) before.add(address);
     await placement.align(namespaces);
+    // Not at each look: with 10,000 items it takes 5 ms.
+    bridging = bridgingOf(subscriptions.values(), options.outageSeconds);
     const isOutage = !Number.isNaN(fromMs);
     if (isOutage) {
       for (const { address } of items()) if (!before.has(address)) openGap(gaps, address, { fromMs, isOutage });
@@ -230,6 +236,9 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
     refused,
     get heardServerMs() {
       return Number.isNaN(heardServerMs) ? heardMs : heardServerMs;
+    },
+    get bridging() {
+      return bridging;
     },
     items,
     async start() {
