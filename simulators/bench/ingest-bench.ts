@@ -164,7 +164,7 @@ async function gates(bench: Bench, rig: Rig): Promise<void> {
     unit: 'B a reading',
   });
   // The walk goes on, so that the same times come with other values: duplicates, and conflicts.
-  const repeated = await runIngest(rig, { ...order, ticks: 20 }, 'duplicate');
+  const repeated = await runIngest(rig, { ...order, ticks: 20 }, { counts: 'duplicate' });
   for (const reason of await gateDuplicates(database, run.report.readings, repeated.report.readings))
     bench.refuse(reason);
 }

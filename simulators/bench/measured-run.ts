@@ -34,13 +34,17 @@ export interface Rig {
 type Counted = 'stored' | 'duplicate';
 
 /** When nothing more has been committed for so long, the rest is missing. Retries of a batch are at most a second apart. */
-const patienceMs = 8000;
+const usualPatienceMs = 20_000;
 
 /**
  * Publishes and waits until everything is committed. When a batch was committed is seen by listening: NOTIFY comes after
  * COMMIT, and the gateway's sequence read then names every batch that is in.
  */
-export async function runIngest(rig: Rig, order: PublishOrder, counts: Counted = 'stored'): Promise<MeasuredRun> {
+export async function runIngest(
+  rig: Rig,
+  order: PublishOrder,
+  { counts = 'stored', patienceMs = usualPatienceMs }: { counts?: Counted; patienceMs?: number } = {},
+): Promise<MeasuredRun> {
   const { database, broker, ingest, publisher } = rig;
   const commits: { sequence: number; at_ms: number }[] = [];
   const listening = new AbortController();

@@ -9,7 +9,7 @@ import type { BenchDatabase } from './bench-database.ts';
 import type { Bench } from './context.ts';
 import type { PeerRun } from './peers.ts';
 import { processUsage } from './process-usage.ts';
-import { startPublisher } from './publisher.ts';
+import { startPublisher, type Publisher } from './publisher.ts';
 
 /**
  * Node-RED: an "mqtt in" node at QoS 1 and a function node that writes each message with the pg package, as its
@@ -87,8 +87,9 @@ global.get('pool').query('insert into reading (time, signal_id, value, quality) 
     red.kill('SIGKILL');
     await ended;
   };
+  let publisher: Publisher | undefined;
   try {
-    const publisher = await startPublisher({
+    publisher = await startPublisher({
       url: broker.url,
       protocol: 'mqtt',
       nodes: benchNodes(size),
@@ -112,13 +113,13 @@ global.get('pool').query('insert into reading (time, signal_id, value, quality) 
       lastAt = now();
     }
     const cpu = processUsage(red.pid ?? 0).cpu_seconds - before;
-    await publisher.close();
     return {
       readings_per_second: (stored / (lastAt - report.started_at_ms)) * 1000,
       missing: report.readings - stored,
       cpu_us: (cpu / report.readings) * 1e6,
     };
   } finally {
+    await publisher?.close();
     await stop();
     await bench.stop(broker);
     await database.clear();

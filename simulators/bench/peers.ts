@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { monotonic, now, pause } from '../../core/clock.ts';
 import { benchAddress, benchNodes, benchSignals, type PlantSize } from './bench-plant.ts';
 import type { Bench } from './context.ts';
 import type { BenchDatabase } from './bench-database.ts';
+import type { BenchProcess } from './bench-process.ts';
 import { processUsage } from './process-usage.ts';
-import { startPublisher } from './publisher.ts';
+import { startPublisher, type Publisher } from './publisher.ts';
 
 export type PeerWay = 'insert' | 'values' | 'text' | 'package';
 
@@ -75,32 +75,36 @@ export async function runPeer(
     ...(options.packages !== undefined && { packages: options.packages }),
   };
   writeFileSync(file, JSON.stringify(setup));
-  const peer = await bench.room('simulators/bench/peer-main.ts', {}, [file]);
-  await rm(folder, { recursive: true });
-  const publisher = await startPublisher({
-    url: broker.url,
-    protocol,
-    nodes: benchNodes(size),
-    signal_ids: signalIds,
-    seed: bench.result.seed,
-  });
-  const before = processUsage(peer.pid).cpu_seconds;
-  const report = await publisher.publish({ ticks, start_ms: now() - ticks, step_ms: 1, paced: false });
-  let state = { committed: 0, last_commit_ms: 0, failure: '' };
-  for (const deadline = monotonic() + 120_000; state.committed < report.readings && monotonic() < deadline; ) {
-    state = await peer.ask<typeof state>({ how: 'far' }, (answer) => 'committed' in answer);
-    if (state.failure !== '') throw new Error(`The peer "${way}" failed: ${state.failure}`);
-    await pause(20);
+  let peer: BenchProcess | undefined;
+  let publisher: Publisher | undefined;
+  try {
+    peer = await bench.room('simulators/bench/peer-main.ts', {}, [file]);
+    publisher = await startPublisher({
+      url: broker.url,
+      protocol,
+      nodes: benchNodes(size),
+      signal_ids: signalIds,
+      seed: bench.result.seed,
+    });
+    const before = processUsage(peer.pid).cpu_seconds;
+    const report = await publisher.publish({ ticks, start_ms: now() - ticks, step_ms: 1, paced: false });
+    let state = { committed: 0, last_commit_ms: 0, failure: '' };
+    for (const deadline = monotonic() + 60_000; state.committed < report.readings && monotonic() < deadline; ) {
+      state = await peer.ask<typeof state>({ how: 'far' }, (answer) => 'committed' in answer);
+      if (state.failure !== '') throw new Error(`The peer "${way}" failed: ${state.failure}`);
+      await pause(20);
+    }
+    const cpu = processUsage(peer.pid).cpu_seconds - before;
+    const [stored] = await database.database.query<{ rows: number }>('select count(*)::float8 as rows from reading');
+    return {
+      readings_per_second: (state.committed / (state.last_commit_ms - report.started_at_ms)) * 1000,
+      missing: report.readings - (stored?.rows ?? 0),
+      cpu_us: (cpu / report.readings) * 1e6,
+    };
+  } finally {
+    await publisher?.close();
+    if (peer !== undefined) await bench.stop(peer);
+    await bench.stop(broker);
+    await database.clear();
   }
-  const cpu = processUsage(peer.pid).cpu_seconds - before;
-  await publisher.close();
-  await bench.stop(peer);
-  await bench.stop(broker);
-  const [stored] = await database.database.query<{ rows: number }>('select count(*)::float8 as rows from reading');
-  await database.clear();
-  return {
-    readings_per_second: (state.committed / (state.last_commit_ms - report.started_at_ms)) * 1000,
-    missing: report.readings - (stored?.rows ?? 0),
-    cpu_us: (cpu / report.readings) * 1e6,
-  };
 }
