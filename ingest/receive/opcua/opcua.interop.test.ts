@@ -8,6 +8,7 @@ import { Quality } from '../../../core/reading.ts';
 import { readSettings } from '../../../core/settings.ts';
 import { asyncuaPython, open62541Program } from '../../../core/testing/opcua-peers.ts';
 import { waitUntil } from '../../../core/testing/wait-until.ts';
+import { openTcpProxy } from '../../../simulators/faults/tcp-proxy.ts';
 import type { Receiver } from '../receiver.ts';
 import { type CollectingIntake, collectIntake, registerSignals } from '../testing/collecting-intake.ts';
 import { freePort } from '../testing/opcua-server.ts';
@@ -63,7 +64,7 @@ async function receive(
   );
   const settings = readSettings({ OPCUA_URLS: url, OPCUA_PUBLISHING_MS: '20', DATA_DIR: dataDir, ...more });
   const context = { settings, log: silentLog, clock: now, intake, registry };
-  const receiver = receiveOpcua(context, { silenceMs: 30_000, retryItemsMs: 300 });
+  const receiver = receiveOpcua(context, { silenceMs: 30_000, retryItemsMs: 300, staleAfterMs: 300 });
   closers.push(() => receiver.close());
   return { receiver, intake, dataDir };
 }
@@ -167,6 +168,72 @@ test('open62541: an unknown certificate is refused and listed, trusted it is tak
     limitMs: 60_000,
   });
   expect(listCertificates(dataDir, 'trusted').map(({ thumbprint }) => thumbprint)).toContain(certificate?.thumbprint);
+});
+
+const policies = ['Basic256Sha256', 'Aes128_Sha256_RsaOaep', 'Aes256_Sha256_RsaPss'];
+
+test.for(policies.flatMap((policy) => ['Sign', 'SignAndEncrypt'].map((mode) => [policy, mode] as const)))(
+  'open62541: %s with %s is spoken once the certificate is trusted',
+  async ([policy, mode], { skip }) => {
+    const program = open62541Program();
+    skip(program === undefined, 'OPEN62541_TEST_SERVER names no open62541 server');
+    const pki = join(dirname(program ?? ''), 'pki');
+    const { url } = await startOpen62541([join(pki, 'server.der'), join(pki, 'server.key.der')]);
+    const { receiver, intake, dataDir } = await receive(url, 'urn:peer:plant', {
+      OPCUA_SECURITY: policy,
+      OPCUA_SECURITY_MODE: mode,
+    });
+    await waitUntil('the certificate is refused', () => listCertificates(dataDir, 'rejected').length === 1, {
+      limitMs: 30_000,
+    });
+    expect(intake.of(url)).toBeUndefined();
+    trustCertificate(dataDir, listCertificates(dataDir, 'rejected')[0]?.thumbprint ?? '');
+    await waitUntil('all items have reported', () => (intake.of(url)?.received ?? 0) >= names.length, {
+      limitMs: 60_000,
+    });
+    expect(stateOf(receiver)?.status).toMatchObject({ security: `${policy}, ${mode}` });
+  },
+);
+
+/** Values of a signal by time, without repeats. */
+function byTime(intake: CollectingIntake, url: string, signalId: number): [number | null, number][] {
+  const rows = new Map<number, [number | null, number]>();
+  for (const { signal_id, time_us, value, quality } of intake.readings(url))
+    if (signal_id === signalId) rows.set(time_us, [value, quality]);
+  return [...rows].sort(([a], [b]) => a - b).map(([, row]) => row);
+}
+
+test('open62541: a cut is bridged by its queues, what rests comes back from stale, and no item is lost', async ({
+  skip,
+}) => {
+  skip(open62541Program() === undefined, 'OPEN62541_TEST_SERVER names no open62541 server');
+  const { url: direct, peer } = await startOpen62541();
+  const proxy = await openTcpProxy({ port: Number(new URL(direct).port) });
+  closers.push(() => proxy.close());
+  const url = `opc.tcp://127.0.0.1:${proxy.port}`;
+  const { receiver, intake } = await receive(url, 'urn:peer:plant');
+  await waitUntil('all items have reported', () => (intake.of(url)?.received ?? 0) >= names.length, {
+    limitMs: 30_000,
+  });
+  await proxy.refuse();
+  await waitUntil('all are stale', () => stateOf(receiver)?.status['stale_readings'] === names.length);
+  for (let value = 1; value <= 10; value++) {
+    const setAt = performance.now();
+    await peer.ask(`set temperature ${value} now 00000000`);
+    await waitUntil('it was sampled', () => performance.now() - setAt > 60);
+  }
+  await proxy.heal();
+  await waitUntil('the connection is back', () => stateOf(receiver)?.connected === true, { limitMs: 30_000 });
+  await waitUntil('the bridged values are there', () => byTime(intake, url, 1).length === 12, { limitMs: 30_000 });
+  const bridged = Array.from({ length: 10 }, (_, index) => [index + 1, Quality.good]);
+  expect(byTime(intake, url, 1)).toEqual([[20.5, Quality.good], [null, Quality.stale], ...bridged]);
+  await waitUntil('the one at rest is back', () => byTime(intake, url, 2).length === 3, { limitMs: 10_000 });
+  expect(byTime(intake, url, 2)).toEqual([
+    [1.25, Quality.good],
+    [null, Quality.stale],
+    [1.25, Quality.good],
+  ]);
+  expect(stateOf(receiver)?.status).toMatchObject({ recreated_subscriptions: 0, recreated_items: 0, connections: 1 });
 });
 
 test('asyncua: values, times and qualities arrive to the last digit, an empty value among them', async ({ skip }) => {
