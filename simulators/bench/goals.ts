@@ -149,7 +149,7 @@ export const goals: readonly Goal[] = [
     goal: '≤ 60 ms; embedded engine within 3 ×',
     figures: [['rollups', 'one late reading → all rollups right']],
     change: {
-      any: 'A refresh computes the whole minute anew for all sensors, then hour, day and month of it. Refreshing only the sensors that were late, which plain tables allow and continuous aggregates do not, would make it nearly free.',
+      any: 'A late reading recomputes its minute of its signal, and that signal’s hour, day and month from the level below: what is left are the round trips and, on TimescaleDB, finding the chunks of each level.',
     },
   },
   {

@@ -101,8 +101,12 @@ async function withHistory(bench: Bench): Promise<void> {
           `insert into reading (time, signal_id, value, quality) values ($1::timestamptz + $3 * interval '1 ms', $2, 5, 192) on conflict do nothing`,
           [instant, signalIds[0], ++second],
         );
+        // As analytics does it for a late reading.
         await database.database.withConnection((connection) =>
-          connection.query('call refresh_rollups($1::timestamptz, $1::timestamptz)', [instant]),
+          connection.query('call refresh_rollup_minutes(array[$1::int], array[$2::timestamptz])', [
+            signalIds[0],
+            instant,
+          ]),
         );
       }),
     });

@@ -180,12 +180,13 @@ async function reportFlow(
   const books = await readBooks({ database });
   const rate = (books.stored - before.stored) / seconds;
   bench.measure({ what: 'readings stored a second', value: rate, unit: '/s', note: `for ${seconds.toFixed(0)} s` });
-  const wrong = books.dropped + books.lost + books.rejected + books.parked;
+  const during = (name: 'dropped' | 'lost' | 'rejected' | 'parked'): number => books[name] - before[name];
+  const wrong = during('dropped') + during('lost') + during('rejected') + during('parked');
   bench.measure({
     what: 'everything stored that came: readings that still waited in the journal at the end',
     value: books.waiting,
     unit: '',
-    note: `dropped ${books.dropped}, lost upstream ${books.lost}, rejected ${books.rejected}, parked ${books.parked}`,
+    note: `dropped ${during('dropped')}, lost upstream ${during('lost')}, rejected ${during('rejected')}, parked ${during('parked')}`,
     ...(factor > 1 && {
       goal: { text: 'sustained: ≤ 2 s of readings', met: books.waiting <= 2 * rate && wrong === 0 },
     }),
