@@ -190,6 +190,28 @@ describe('discovered addresses', () => {
     expect((await stage.get(`/api/v1/signals?q=flow-2`)).body.items).toEqual([]);
   });
 
+  test('are expected as often as their parked readings came, unless the request says how often', async () => {
+    const { database, plant, tokens } = stage;
+    const map = async (address: string, body: object): Promise<number> => {
+      const id = await discover(`millrace/berlin/line-01/m-001/${address}`);
+      await database.execute(
+        `insert into parked_reading (organization_id, discovered_address_id, source_id, received_at, time, value, quality)
+         select organization_id, discovered_address_id, source_id, now(), now() - n * interval '15.25 s' - case n when 5 then 3 else 0 end * interval '1 s', n, 192
+           from discovered_address, generate_series(1, 9) n where discovered_address_id = $1 and address not like '%once'`,
+        [id],
+      );
+      const mapped = await stage.post(
+        `/api/v1/discovered/${id}/map`,
+        { machine_id: plant.machine_ids[0], name: address, kind: 'measurement', quantity: 'flow', ...body },
+        tokens.engineer,
+      );
+      return (await stage.get(`/api/v1/signals/${mapped.body.signal_id}`)).body.expected_interval_seconds;
+    };
+    expect(await map('often', {})).toBe(15.25);
+    expect(await map('said', { expected_interval_seconds: 15 })).toBe(15);
+    expect(await map('once', {})).toBe(1);
+  });
+
   test('are refused for a taken name, a foreign machine and a name that no topic can have', async () => {
     const { plant, other } = stage;
     const id = await discover('millrace/berlin/line-01/m-001/unknown');

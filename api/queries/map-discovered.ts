@@ -21,7 +21,7 @@ export async function mapDiscovered(
   if (address === undefined) return 'no such address';
   const signal =
     body.signal_id === undefined
-      ? await makeSignal(connection, organizationId, body)
+      ? await makeSignal(connection, organizationId, discoveredId, body)
       : await findSignal(connection, body.signal_id);
   if (typeof signal === 'string') return signal;
   const mapped = await connection.execute(
@@ -42,6 +42,7 @@ async function findSignal(connection: Connection, signalId: number): Promise<{ s
 async function makeSignal(
   connection: Connection,
   organizationId: number,
+  discoveredId: number,
   body: z.output<typeof mapBody>,
 ): Promise<{ signal_id: number } | 'no such machine' | 'name taken'> {
   const [machine] = await connection.query<{ machine_id: number }>(
@@ -62,7 +63,7 @@ async function makeSignal(
       body.kind,
       body.quantity,
       body.unit ?? '',
-      body.expected_interval_seconds ?? 1,
+      body.expected_interval_seconds ?? (await usualInterval(connection, discoveredId)) ?? 1,
       body.range_low ?? null,
       body.range_high ?? null,
       body.limit_low_low ?? null,
@@ -72,4 +73,19 @@ async function makeSignal(
     ],
   );
   return signal ?? 'name taken';
+}
+
+/**
+ * The usual distance of the parked readings in seconds, to the millisecond; undefined with fewer than four of them. With
+ * one second for everybody, a sensor that speaks every minute would be a row of gaps.
+ */
+async function usualInterval(connection: Connection, discoveredId: number): Promise<number | undefined> {
+  const [row] = await connection.query<{ seconds: number | null }>(
+    `select round(percentile_cont(0.5) within group (order by extract(epoch from time - before)::float8)::numeric, 3)::float8 as seconds
+       from (select time, lag(time) over (order by time) as before
+               from (select distinct time from parked_reading where discovered_address_id = $1 order by time desc limit 1000) t) d
+      where before is not null having count(*) >= 3`,
+    [discoveredId],
+  );
+  return row?.seconds === null || row?.seconds === undefined || row.seconds <= 0 ? undefined : row.seconds;
 }
