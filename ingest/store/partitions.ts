@@ -7,7 +7,7 @@ const dayUs = 86_400_000_000;
 
 /**
  * So many days beyond the raw retention are given room at once; what comes for a further one is rejected as too old.
- * Recordings of former years can so be replayed (and are dropped in the night, their rollups stay), but a sender of random
+ * Recordings of former years can so be replayed (and are dropped in the night), but a sender of random
  * times cannot make a partition of each of the 13,400 days since 1990.
  */
 export const mostOldDays = 400;
