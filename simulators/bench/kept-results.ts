@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { benches } from './benches.ts';
 import { besideStore } from './goals.ts';
 import type { BenchResult } from './result.ts';
 
@@ -13,7 +14,7 @@ export function keepResult(folder: string, result: BenchResult, isProfile: boole
 export function readResults(folder: string): BenchResult[] {
   const read = (path: string): BenchResult => JSON.parse(readFileSync(path, 'utf8')) as BenchResult;
   return readdirSync(folder)
-    .filter((file) => file.endsWith('.json'))
+    .filter((file) => file.endsWith('.json') && file !== 'benchmarks.json')
     .map((file) => {
       const profiled = join(folder, 'profile', file);
       if (!existsSync(profiled)) return { ...read(join(folder, file)), profiles: [] };
@@ -22,8 +23,13 @@ export function readResults(folder: string): BenchResult[] {
       const result = read(join(folder, file));
       const notes = profile.notes.filter((note) => note.includes('perf'));
       return withoutStore({ ...result, profiles: profile.profiles, notes: [...result.notes, ...notes] });
-    });
+    })
+    .sort((left, right) => orderOf(left) - orderOf(right));
 }
+
+/** As they are measured: TimescaleDB first. */
+const orderOf = ({ name, engine }: BenchResult): number =>
+  Object.keys(benches).indexOf(name) + (engine === 'timescale' ? 0 : 100);
 
 const storeParts = ['ingest/store', 'ingest/ledger', 'package pg', 'package pg-protocol', 'package pg-copy-streams'];
 

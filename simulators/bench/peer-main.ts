@@ -34,14 +34,33 @@ function done(rows: number): void {
   lastCommitMs = performance.timeOrigin + performance.now();
 }
 
-/** One INSERT a row, awaited by nobody: the pool's ten connections work through them. */
-function insertOne({ time_ms, signal_id, value }: Row): void {
-  database
-    .execute(
-      'insert into reading (time, signal_id, value, quality) values (to_timestamp($1::float8 / 1000), $2, $3, 192) on conflict do nothing',
-      [time_ms, signal_id, value],
-    )
-    .then(() => done(1), fail);
+const lanes = 10;
+const ones: Row[] = [];
+let taken = 0;
+let inFlight = 0;
+
+/**
+ * One INSERT a row, ten at a time over the pool's ten connections. They wait here and not in the pool, which gives up on
+ * what has waited for a connection for some seconds.
+ */
+function insertOne(row: Row): void {
+  ones.push(row);
+  while (inFlight < lanes && taken < ones.length) void insertNext();
+}
+
+async function insertNext(): Promise<void> {
+  inFlight++;
+  for (let row = ones[taken++]; row !== undefined; row = ones[taken++]) {
+    await database
+      .execute(
+        'insert into reading (time, signal_id, value, quality) values (to_timestamp($1::float8 / 1000), $2, $3, 192) on conflict do nothing',
+        [row.time_ms, row.signal_id, row.value],
+      )
+      .then(() => done(1), fail);
+  }
+  // The look past the end took nothing.
+  taken--;
+  inFlight--;
 }
 
 function fail(error: Error): void {

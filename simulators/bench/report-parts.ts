@@ -11,6 +11,8 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 
 /** A figure with its unit and, for ratios, its interval. */
 export function figure({ value, unit, low, high }: Measure): string {
+  // JSON keeps what is not a number as null.
+  if (!Number.isFinite(value)) return 'not known';
   const interval = low !== undefined && high !== undefined ? ` [${showNumber(low)}–${showNumber(high)}]` : '';
   return `${showNumber(value)}${unit === '' ? '' : ` ${unit}`}${interval}`;
 }

@@ -150,7 +150,9 @@ const shortName = (what: string): string => (what.length > 60 ? `${what.slice(0,
 
 function describeRefused(results: readonly BenchResult[]): string[] {
   const lines = results.flatMap((result) => [
-    ...result.refused.map((reason) => `- ${result.name} on ${engineNames[result.engine]}: ${reason}`),
+    ...(result.refused.length === 0
+      ? []
+      : [`- ${result.name} on ${engineNames[result.engine]}: ${result.refused.join('; ')}`]),
     ...(result.refused.length > 0
       ? []
       : result.measures
