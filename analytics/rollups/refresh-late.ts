@@ -49,10 +49,11 @@ export async function refreshLate(database: Database, atMost = 500): Promise<num
   for (const { from_ms, to_ms } of mergeRanges(whole)) await refresh(database, from_ms, to_ms);
   const signals = notes.flatMap((note) => note.minute_signal_ids ?? []);
   if (signals.length > 0) {
-    await database.query('call refresh_rollup_minutes($1::int[], $2::timestamptz[])', [
+    await refreshMinutes(
+      database,
       signals,
       notes.flatMap((note) => note.minutes ?? []),
-    ]);
+    );
   }
   if (notes.length > 0) {
     await database.query('delete from late_range where late_range_id = any($1::int8[])', [
@@ -60,4 +61,18 @@ export async function refreshLate(database: Database, atMost = 500): Promise<num
     ]);
   }
   return notes.length;
+}
+
+/**
+ * A release of TimescaleDB that no longer lets anybody write into an aggregate's own table (feature_not_supported) costs
+ * speed, not right rollups: the minutes are then refreshed for all signals.
+ */
+async function refreshMinutes(database: Database, signals: number[], minutes: string[]): Promise<void> {
+  try {
+    await database.query('call refresh_rollup_minutes($1::int[], $2::timestamptz[])', [signals, minutes]);
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== '0A000') throw error;
+    const ranges = minutes.map((minute) => ({ from_ms: Date.parse(minute), to_ms: Date.parse(minute) }));
+    for (const { from_ms, to_ms } of mergeRanges(ranges)) await refresh(database, from_ms, to_ms);
+  }
 }

@@ -80,6 +80,32 @@ describe.each(testEngines())('rollups on %s', (engine) => {
     await database.query("delete from alarm where kind = 'rollup'");
   });
 
+  it('refreshes whole minutes where the table under a rollup may not be written', async () => {
+    const noted = async (): Promise<void> => {
+      await storeReadings(database, [{ signal_id: signal(), time_us: (start + 605_500) * 1000, value: 6 }]);
+      await database.query('delete from late_range');
+      await database.query(
+        `insert into late_range (from_time, to_time, minute_signal_ids, minutes)
+         select t, t, array[$1::int], array[t] from (select to_timestamp($2::float8 / 1000) as t) r`,
+        [signal(), start + 600_000],
+      );
+    };
+    const body = (
+      await database.query<{ source: string }>("select pg_get_functiondef('rollup_table'::regproc) as source")
+    )[0];
+    await database.query(
+      `create or replace function rollup_table(level text) returns text language plpgsql stable as
+       $$ begin raise exception 'not any more' using errcode = 'feature_not_supported'; end $$`,
+    );
+    try {
+      await noted();
+      expect(await refreshLate(database)).toBe(1);
+      expect((await buckets()).at(-1)).toEqual({ minute: 10, count: 2, sum: 12 });
+    } finally {
+      await database.query(body?.source ?? '');
+    }
+  });
+
   it('finds, repairs and reports a rollup that is wrong', async () => {
     expect(await reconcileRollups(database, start, start + 20 * minute)).toBe(0);
     const [table] = await database.query<{ name: string }>("select rollup_table('1m') as name");
