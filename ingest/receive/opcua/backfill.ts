@@ -31,6 +31,8 @@ export interface BackfillOptions {
 export interface Backfill {
   /** Reads the history of every item that has a gap, in the background; the store drops what it has already. */
   run(): void;
+  /** The server has said that it keeps none of this address: another gap of it need not be opened. */
+  hasNoHistory(address: string): boolean;
 }
 
 /** Before the gap, since the clocks of source, server and gateway are never quite the same. */
@@ -38,6 +40,7 @@ const overlapMs = 2000;
 
 export function createBackfill(options: BackfillOptions): Backfill {
   const { session, source, intake, clock, log, counts, gaps, signal } = options;
+  const withoutHistory = new Set<string>();
   let running: Promise<void> = Promise.resolve();
 
   function run(): void {
@@ -69,13 +72,14 @@ export function createBackfill(options: BackfillOptions): Backfill {
     }
     try {
       const range = { fromMs: gap.fromMs - overlapMs, toMs };
-      const read = await readHistory(session, items, range, options.nodesPerHistoryRead, store, signal);
-      counts.backfilled_values += read.values;
+      const { values, without } = await readHistory(session, items, range, options.nodesPerHistoryRead, store, signal);
+      const read = { ...facts, values, without_history: without.length };
+      counts.backfilled_values += values;
+      for (const { address } of without) withoutHistory.add(address);
       if (signal.aborted) keep();
-      else if (read.values > 0) log.info({ ...facts, ...read }, 'an outage was filled from the history');
+      else if (values > 0) log.info(read, 'an outage was filled from the history');
       // Some servers refuse, others answer "good" with nothing in it; for the reader of the books it is the same.
-      else
-        noteUnfilled('nothing of an outage could be filled: the server keeps no history of it', { ...facts, ...read });
+      else noteUnfilled('nothing of an outage could be filled: the server keeps no history of it', read);
     } catch (error) {
       const { message } = error as Error;
       if (signal.aborted || !options.isConnected()) keep();
@@ -99,5 +103,5 @@ export function createBackfill(options: BackfillOptions): Backfill {
     intake.handOver();
   }
 
-  return { run };
+  return { run, hasNoHistory: (address) => withoutHistory.has(address) };
 }

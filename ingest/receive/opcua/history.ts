@@ -33,7 +33,7 @@ const noHistory = [
 /**
  * Reads what the server recorded of `items` in `range`, of `nodesPerCall` at once, and hands every page to `onValues`,
  * which may make us wait.
- * Answers how many values came and how many items have no history. Throws when the connection is lost; stops when
+ * Answers how many values came and which items have no history. Throws when the connection is lost; stops when
  * `signal` aborts. Follows continuation points until they end or one comes again, which some servers do for ever.
  */
 export async function readHistory(
@@ -43,8 +43,8 @@ export async function readHistory(
   nodesPerCall: number,
   onValues: (item: Item, values: readonly DataValue[]) => Promise<void>,
   signal: AbortSignal,
-): Promise<{ values: number; without_history: number }> {
-  const summary = { values: 0, without_history: 0 };
+): Promise<{ values: number; without: Item[] }> {
+  const summary = { values: 0, without: [] as Item[] };
   for (let from = 0; from < items.length && !signal.aborted; from += nodesPerCall) {
     let open = items.slice(from, from + nodesPerCall).map((item) => ({ item, point: null as Buffer | null }));
     for (let page = 0; open.length > 0 && page < mostPages && !signal.aborted; page++) {
@@ -54,7 +54,7 @@ export async function readHistory(
         const result = results[index];
         if (result === undefined) continue;
         if (noHistory.some((status) => result.statusCode.equals(status))) {
-          summary.without_history++;
+          summary.without.push(item);
           continue;
         }
         const values = valuesOf(result);

@@ -107,7 +107,8 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
       heardServerMs = Math.abs(publishedMs - heardMs) < dayMs ? publishedMs : heardMs;
     },
     onOverflow({ address }, beforeUs) {
-      if (!Number.isNaN(beforeUs)) openGap(gaps, address, { fromMs: beforeUs / 1000, isOutage: true });
+      if (!Number.isNaN(beforeUs) && !backfill.hasNoHistory(address))
+        openGap(gaps, address, { fromMs: beforeUs / 1000, isOutage: true });
     },
     onEnded: (subscription, reason) =>
       background(`the server ended a subscription, ${reason}`, recreate([subscription], heardMs)),
