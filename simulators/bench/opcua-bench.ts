@@ -44,11 +44,15 @@ export async function opcuaBench(bench: Bench): Promise<void> {
   for (let step = stepMs, attempt = 0; attempt < 3; attempt++, step *= 2) {
     await database.clear();
     const before = [ingest.pid, server.pid].map((pid) => processUsage(pid).cpu_seconds);
-    const started = monotonic();
-    const ask = (): Promise<{ report: Report }> =>
-      server.ask({ ticks: Math.round((bench.seconds * 1000) / step), step_ms: step }, (answer) => 'report' in answer);
+    let offeredSeconds = 0;
+    const ask = async (): Promise<{ report: Report }> => {
+      const started = monotonic();
+      const order = { ticks: Math.round((bench.seconds * 1000) / step), step_ms: step };
+      const answer = await server.ask<{ report: Report }>(order, (candidate) => 'report' in candidate);
+      offeredSeconds = (monotonic() - started) / 1000;
+      return answer;
+    };
     const { report } = attempt === 0 ? await bench.profiled(ask) : await ask();
-    const offeredSeconds = (monotonic() - started) / 1000;
     await waitForRows(bench, database, report.readings, 6000);
     const [ingestCpu = 0, serverCpu = 0] = [ingest.pid, server.pid].map(
       (pid, index) => ((processUsage(pid).cpu_seconds - (before[index] ?? 0)) / offeredSeconds) * 100,

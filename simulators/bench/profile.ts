@@ -38,15 +38,21 @@ export function readProfile(name: string, folder: string, most = 15): Profile | 
   return { process: name, functions: all.slice(0, most), parts };
 }
 
-/** Own time of each function over all threads, in percent of the time that was not idle. */
+/** Loading and compiling modules is left out: it happens once, and runs here are short. */
+const startUs = 3e6;
+
+/** Own time of each function over all threads, in percent of the time that was not idle, after the first three seconds. */
 export function summarise(profiles: readonly CpuProfile[], most: number): Profile['functions'] {
   const times = new Map<string, { name: string; where: string; time: number }>();
   let busy = 0;
   for (const { nodes, samples, timeDeltas } of profiles) {
     const byId = new Map(nodes.map((node) => [node.id, node.callFrame]));
+    let sinceStart = 0;
     for (const [index, id] of samples.entries()) {
       const frame = byId.get(id);
       const time = timeDeltas[index] ?? 0;
+      sinceStart += time;
+      if (sinceStart < startUs) continue;
       if (frame === undefined || frame.functionName === '(idle)' || time < 0) continue;
       busy += time;
       const where = place(frame.url, frame.lineNumber);
@@ -80,5 +86,6 @@ export function partOf(name: string, where: string): string {
 function place(url: string, line: number): string {
   if (!url.startsWith('file:')) return url;
   const path = relative(root, fileURLToPath(url));
-  return `${path.replace(/^node_modules\//, '')}:${line + 1}`;
+  const packages = path.lastIndexOf('node_modules/');
+  return `${packages < 0 ? path : path.slice(packages + 'node_modules/'.length)}:${line + 1}`;
 }
