@@ -103,7 +103,7 @@ test('what happens while the connection is cut arrives afterwards, once', async 
   const proxy = await openTcpProxy({ port: server.port });
   stage.onClose(() => proxy.close());
   const url = `opc.tcp://127.0.0.1:${proxy.port}`;
-  const { intake, status } = await stage.receive([url], [signal(1, server.addressOf('a'))]);
+  const { intake, status } = await stage.receive([url], [signal(1, server.addressOf('a'))], { staleAfterMs: 300 });
   await waitUntil('the first value is there', () => valuesOf(intake, url, 1).length === 1);
   await proxy.refuse();
   await waitUntil('the cut is seen', () => status(url)['connected'] === false);
@@ -128,7 +128,7 @@ test('a connection that swallows everything is noticed, and the queue of the ser
   const proxy = await openTcpProxy({ port: server.port });
   stage.onClose(() => proxy.close());
   const url = `opc.tcp://127.0.0.1:${proxy.port}`;
-  const { intake, status } = await stage.receive([url], [signal(1, server.addressOf('a'))]);
+  const { intake, status } = await stage.receive([url], [signal(1, server.addressOf('a'))], { staleAfterMs: 600_000 });
   await waitUntil('the first value is there', () => valuesOf(intake, url, 1).length === 1);
   proxy.blackhole();
   server.set('a', 1);
