@@ -59,8 +59,8 @@ export async function openTcpProxy(target: { host?: string; port: number }, port
     pairs.add(pair);
     const reset = (): void => {
       pairs.delete(pair);
-      client.resetAndDestroy();
-      server.resetAndDestroy();
+      resetSocket(client);
+      resetSocket(server);
     };
     let seen = fault.cutAfter;
     let left = seen?.bytes ?? Infinity;
@@ -73,7 +73,7 @@ export async function openTcpProxy(target: { host?: string; port: number }, port
       left -= chunk.length;
       if (left > 0) return allowed;
       server.end(allowed);
-      client.resetAndDestroy();
+      resetSocket(client);
       return undefined;
     });
     pipe(server, client, 'down', (chunk) => chunk);
@@ -133,8 +133,8 @@ export async function openTcpProxy(target: { host?: string; port: number }, port
 
   function cut(): void {
     for (const { client, server } of pairs) {
-      client.resetAndDestroy();
-      server.resetAndDestroy();
+      resetSocket(client);
+      resetSocket(server);
     }
     pairs.clear();
   }
@@ -177,10 +177,16 @@ export async function openTcpProxy(target: { host?: string; port: number }, port
     },
     async close() {
       const stopped = listener.listening ? stopListening() : Promise.resolve();
-      // Not by a reset: Node 24 leaks the handle of a socket that is reset while its end is on its way.
+      // Not by a reset, see below.
       for (const socket of sockets) socket.destroy();
       pairs.clear();
       await stopped;
     },
   };
+}
+
+/** Node 24 leaks the handle of a socket that is reset while its end is on its way: that one is only closed. */
+function resetSocket(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
