@@ -20,6 +20,8 @@ export interface BenchDatabase {
   version: string;
   /** CPU of the whole server so far, where it runs on this machine. */
   usage(): Usage;
+  /** The same, CPU seconds, before this database was made on it; 0 for a server of its own. */
+  cpu_seconds_before: number;
   /** Position in the WAL, in bytes. */
   walBytes(): Promise<number>;
   /** Empties the readings and what hangs on them. */
@@ -75,6 +77,7 @@ export async function openBenchDatabase(options: {
       facts.timescale === null
         ? `PostgreSQL ${facts.version} (embedded)`
         : `TimescaleDB ${facts.timescale} on PostgreSQL ${facts.version}`,
+    cpu_seconds_before: server.cpuSecondsBefore,
     usage: () =>
       postmaster === undefined || postmaster <= 1 ? { cpu_seconds: 0, rss_bytes: 0 } : familyUsage(postmaster),
     async walBytes() {
@@ -94,11 +97,18 @@ export async function openBenchDatabase(options: {
   };
 }
 
-async function startEmbedded(runDir: string): Promise<{ url: string; close: () => Promise<void> }> {
+interface Server {
+  url: string;
+  cpuSecondsBefore: number;
+  close: () => Promise<void>;
+}
+
+async function startEmbedded(runDir: string): Promise<Server> {
   const folder = join(runDir, `postgres-${now()}`);
   const server = await startEmbeddedPostgres({ dataDir: folder });
   return {
     url: server.url,
+    cpuSecondsBefore: 0,
     async close() {
       await server.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -107,22 +117,32 @@ async function startEmbedded(runDir: string): Promise<{ url: string; close: () =
   };
 }
 
-async function createOnServer(url: string | undefined): Promise<{ url: string; close: () => Promise<void> }> {
+async function createOnServer(url: string | undefined): Promise<Server> {
   if (url === undefined)
     throw new Error(
       '--engine timescale needs a server: set BENCH_TIMESCALE_URL to a postgres:// URL with the right to create databases.',
     );
   const name = `millrace_bench_${now()}`;
-  const onServer = async (statement: string): Promise<void> => {
+  const onServer = async (statement: string): Promise<number> => {
     const admin = openDatabase({ url, name: 'millrace bench', log: silentLog, maxConnections: 1 });
     try {
+      const [row] = await admin.query<{ backend: number }>('select pg_backend_pid() as backend');
+      const postmaster = parentOf(row?.backend ?? 0);
+      const before = postmaster === undefined || postmaster <= 1 ? 0 : familyUsage(postmaster).cpu_seconds;
       await admin.query(statement);
+      return before;
     } finally {
       await admin.close();
     }
   };
-  await onServer(`create database ${quoteName(name)}`);
+  const cpuSecondsBefore = await onServer(`create database ${quoteName(name)}`);
   const own = new URL(url);
   own.pathname = `/${name}`;
-  return { url: own.toString(), close: () => onServer(`drop database if exists ${quoteName(name)} with (force)`) };
+  return {
+    url: own.toString(),
+    cpuSecondsBefore,
+    async close() {
+      await onServer(`drop database if exists ${quoteName(name)} with (force)`);
+    },
+  };
 }

@@ -113,10 +113,10 @@ export async function withBench(options: BenchOptions, work: (bench: Bench) => P
         runDir,
         ...(plant !== undefined && { plant }),
       });
-      const before = database.usage().cpu_seconds;
       const close = async (): Promise<void> => {
-        if (result.engine === 'timescale') serverSeconds += database.usage().cpu_seconds - before;
         await database.close();
+        // Making and dropping the database is our work too.
+        if (result.engine === 'timescale') serverSeconds += database.usage().cpu_seconds - database.cpu_seconds_before;
       };
       closers.push({ of: database, close });
       result.versions['database'] = database.version;
