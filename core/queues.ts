@@ -94,6 +94,32 @@ export async function readRedisSettings(redisUrl: string, names: readonly string
   }
 }
 
+/** Throws one sentence when what answers at `redisUrl` is no Redis or Valkey, or does not let us in. */
+export async function requireRedis(redisUrl: string, limitMs = 5000): Promise<void> {
+  const connection = new Redis(redisUrl, {
+    lazyConnect: true,
+    connectTimeout: limitMs,
+    commandTimeout: limitMs,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+  });
+  let failure: Error | undefined;
+  connection.on('error', (error) => (failure ??= error));
+  try {
+    await connection.connect();
+    const answer = await connection.ping();
+    if (answer !== 'PONG') throw new Error(`it answers ${String(answer).slice(0, 40)} to a PING`);
+  } catch (cause) {
+    const { host, port } = connection.options;
+    throw new Error(
+      `REDIS_URL: what answers at ${host}:${port} cannot be used as Redis or Valkey (${(failure ?? (cause as Error)).message}); correct REDIS_URL, its password, or leave it out to keep the queues in the database.`,
+      { cause },
+    );
+  } finally {
+    connection.disconnect();
+  }
+}
+
 const keepJobs = { removeOnComplete: true, removeOnFail: { count: 100 } } as const;
 
 /**

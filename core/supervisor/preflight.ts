@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { connect, createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isSupervisor } from '../running.ts';
 
 /** Checks before anything is started, each ending in one sentence that says what to do. */
@@ -53,7 +53,7 @@ export async function requireReachable(
 
 /** Claims the data folder for this process, so that two supervisors never share one journal. Answers the release. */
 export function claimDataDir(dataDir: string): () => void {
-  mkdirSync(dataDir, { recursive: true });
+  makeFolder(resolve(dataDir), dataDir);
   const file = join(dataDir, 'supervisor.pid');
   if (existsSync(file)) {
     const pid = Number(readFileSync(file, 'utf8'));
@@ -63,8 +63,35 @@ export function claimDataDir(dataDir: string): () => void {
       );
     }
   }
-  writeFileSync(file, `${process.pid}`);
+  try {
+    writeFileSync(file, `${process.pid}`);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw new Error(
+      `DATA_DIR ${dataDir} cannot be written (${code}); set DATA_DIR to a folder that this user may write.`,
+      { cause },
+    );
+  }
   return () => rmSync(file, { force: true });
+}
+
+/**
+ * Makes a folder with all above it, one after the other: mkdir's own `recursive` never returns where a folder may not be
+ * made and the system says that it is not there, as below /proc.
+ */
+function makeFolder(folder: string, dataDir: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder), dataDir);
+  try {
+    mkdirSync(folder);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    throw new Error(
+      `DATA_DIR ${dataDir} cannot be made (${folder}: ${code}); set DATA_DIR to a folder that this user may write.`,
+      { cause },
+    );
+  }
 }
 
 /** The administrator's password: the given one, or one made at the first start and kept in the data folder. */

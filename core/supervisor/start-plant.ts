@@ -3,6 +3,7 @@ import { pause } from '../clock.ts';
 import { openDatabase } from '../database.ts';
 import { startEmbeddedPostgres } from '../embedded/postgres.ts';
 import { createLog } from '../log.ts';
+import { requireRedis } from '../queues.ts';
 import { tellRunning } from '../running.ts';
 import type { Settings } from '../settings.ts';
 import type { Shutdown } from '../shutdown.ts';
@@ -116,7 +117,10 @@ export async function startPlant({ settings, root, report, shutdown }: Start): P
 async function checkSettings(settings: Settings, report: Report): Promise<void> {
   await requireFreePort(settings.HTTP_HOST, settings.HTTP_PORT, 'HTTP_PORT');
   if (settings.DATABASE_URL !== undefined) await requireReachable('DATABASE_URL', settings.DATABASE_URL, 5432);
-  if (settings.REDIS_URL !== undefined) await requireReachable('REDIS_URL', settings.REDIS_URL, 6379);
+  if (settings.REDIS_URL !== undefined) {
+    await requireReachable('REDIS_URL', settings.REDIS_URL, 6379);
+    await requireRedis(settings.REDIS_URL);
+  }
   if (settings.MQTT_URL !== undefined) await requireReachable('MQTT_URL', settings.MQTT_URL, 1883);
   const servers = settings.OPCUA_URLS ?? [];
   const answers = await Promise.allSettled(servers.map((url) => requireReachable('OPCUA_URLS', url, 4840)));

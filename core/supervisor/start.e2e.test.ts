@@ -197,6 +197,30 @@ describe('npm start', () => {
     expect(said()).toContain(`${setting}: nothing answers at 127.0.0.1:${port}`);
   });
 
+  test('a server that is no Redis stops the start with one sentence', async () => {
+    const other = createServer((socket) => {
+      socket.once('error', () => undefined);
+      socket.write('220 mail.example ready\r\n', () => socket.destroy());
+    });
+    const port = await freePort();
+    await new Promise<void>((resolve) => other.listen(port, '127.0.0.1', resolve));
+    const { said, ended } = npmStart(newDataDir(), { HTTP_PORT: '0', REDIS_URL: `redis://127.0.0.1:${port}` });
+    expect((await ended).code).toBe(1);
+    expect(said()).toContain(`REDIS_URL: what answers at 127.0.0.1:${port} cannot be used as Redis or Valkey`);
+    await new Promise<void>((resolve) => other.close(() => resolve()));
+  });
+
+  test('a data folder that cannot be made or written stops the start with one sentence', async () => {
+    const file = join(newDataDir(), 'a-file');
+    writeFileSync(file, '');
+    // Below /proc the system says that a folder is not there, also when it has just been asked to make it.
+    for (const dataDir of [file, join(file, 'below'), '/proc/millrace']) {
+      const { said, ended } = npmStart(dataDir, { HTTP_PORT: '0' });
+      expect((await ended).code).toBe(1);
+      expect(said()).toContain(`DATA_DIR ${dataDir} cannot be`);
+    }
+  });
+
   test('a second Millrace on the same data folder is refused', async () => {
     const dataDir = newDataDir();
     const first = npmStart(dataDir, { HTTP_PORT: '0', SIMULATE: 'off' });

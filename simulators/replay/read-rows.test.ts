@@ -65,6 +65,15 @@ describe('rows of a recorded file', () => {
     ]);
   });
 
+  it('a quoted name may hold the delimiter, and every value stays under its own column', async () => {
+    const { form, rows } = await read(file('quoted.csv', 't,"flow, l/min",b\n1793493000.5,1.10,true\n'));
+    expect(form.signals).toEqual([undefined, 'flow,_l_min', 'b']);
+    expect(rows[0]?.values).toEqual([
+      ['flow,_l_min', '1.10'],
+      ['b', 'true'],
+    ]);
+  });
+
   it('finds a column of times by its content, and says what a file misses', async () => {
     const { form } = await read(file('odd.csv', 'value\twhen\n5\t2020-03-09 10:00\n'));
     expect(form).toMatchObject({ delimiter: '\t', timeColumn: 1, signals: ['value', undefined] });

@@ -1,6 +1,7 @@
 import { createReadStream, openSync, readSync, closeSync } from 'node:fs';
 import { basename } from 'node:path';
 import { parse } from 'csv-parse';
+import { parse as parseText } from 'csv-parse/sync';
 import { SettingsError } from '../../core/settings.ts';
 import { sniffDelimiter } from '../../core/plant/read-table.ts';
 import { jsonValue, signalName } from './row-value.ts';
@@ -33,6 +34,8 @@ export interface ReadOptions {
   onBad: (cell: BadCell) => void;
 }
 
+const csvRules = { bom: true, relax_column_count: true, skip_empty_lines: true, trim: true } as const;
+
 const timeNames = ['datetime', 'timestamp', 'time', 'date_time', 'date time', 'date', 'ts', 'zeit', 'zeitstempel'];
 
 /** What a file says about itself before its first row is sent. */
@@ -52,16 +55,14 @@ export function readForm(
   const name = basename(file);
   const head = readHead(file).replace(/^\uFEFF/, '');
   const delimiter = options.delimiter ?? sniffDelimiter(head);
-  const [first = '', second = ''] = head.split(/\r?\n/);
-  const cut = (line: string): string[] => line.split(delimiter).map((cell) => cell.trim().replaceAll(/^"|"$/g, ''));
-  const header = cut(first);
+  // By the same rules as the rows: a quoted name may hold the delimiter.
+  const [header = [], second = []] = parseText(head, { ...csvRules, delimiter, to: 2 });
   const readTime = createTimeReader(options.zone);
   const wanted = options.timeColumn?.toLowerCase();
   const lower = header.map((column) => column.toLowerCase());
   let timeColumn =
     wanted === undefined ? lower.findIndex((column) => timeNames.includes(column)) : lower.indexOf(wanted);
-  if (timeColumn < 0 && wanted === undefined)
-    timeColumn = cut(second).findIndex((cell) => readTime(cell) !== undefined);
+  if (timeColumn < 0 && wanted === undefined) timeColumn = second.findIndex((cell) => readTime(cell) !== undefined);
   if (timeColumn < 0) {
     throw new SettingsError(
       `${name} has no column of times${wanted === undefined ? '' : ` named "${options.timeColumn}"`}; its columns are ${header.join(', ')}. Name it with --time-column.`,
@@ -91,9 +92,7 @@ export async function* readRows(
   const name = basename(file);
   const readTime = createTimeReader(zone);
   const { delimiter, header, timeColumn, signals } = form;
-  const parser = createReadStream(file).pipe(
-    parse({ delimiter, bom: true, info: true, relax_column_count: true, skip_empty_lines: true, trim: true, from: 2 }),
-  );
+  const parser = createReadStream(file).pipe(parse({ ...csvRules, delimiter, info: true, from: 2 }));
   for await (const { record, info } of parser as AsyncIterable<{
     record: string[];
     info: { lines: number; bytes: number };
