@@ -236,18 +236,24 @@ test('open62541: a cut is bridged by its queues, what rests comes back from stal
   expect(stateOf(receiver)?.status).toMatchObject({ recreated_subscriptions: 0, recreated_items: 0, connections: 1 });
 });
 
-test('asyncua: values, times and qualities arrive to the last digit, an empty value among them', async ({ skip }) => {
-  const python = asyncuaPython();
-  skip(python === undefined, 'neither ASYNCUA_PYTHON nor python3 can import asyncua');
-  const port = await freePort();
-  const peer = await startPeer(python ?? '', [join(import.meta.dirname, '../testing/asyncua-server.py'), String(port)]);
-  closers.push(() => peer.close());
-  const url = `opc.tcp://127.0.0.1:${port}/`;
-  const kinds = ['Double', 'Float', 'Int32', 'Int64', 'Boolean', 'String'];
+const asyncuaTypes = ['Double', 'Float', 'Int32', 'Int64', 'Boolean', 'String'];
+
+async function startAsyncua(port: number) {
+  const peer = await startPeer(asyncuaPython() ?? '', [
+    join(import.meta.dirname, '../testing/asyncua-server.py'),
+    String(port),
+  ]);
   const set = (name: string, value: unknown, time: string, status = 0) =>
-    peer.ask(JSON.stringify({ name, type: kinds[names.indexOf(name)], value, time, status }));
+    peer.ask(JSON.stringify({ name, type: asyncuaTypes[names.indexOf(name)], value, time, status }));
   for (const name of names)
     await set(name, name === 'order' ? 'P-0' : name === 'running' ? true : 0, '2026-01-05T11:00:00');
+  return { peer, set, url: `opc.tcp://127.0.0.1:${port}/` };
+}
+
+test('asyncua: values, times and qualities arrive to the last digit, an empty value among them', async ({ skip }) => {
+  skip(asyncuaPython() === undefined, 'neither ASYNCUA_PYTHON nor python3 can import asyncua');
+  const { peer, set, url } = await startAsyncua(await freePort());
+  closers.push(() => peer.close());
   const { intake } = await receive(url, 'urn:peer:asyncua');
   await waitUntil('all items have reported', () => (intake.of(url)?.received ?? 0) >= names.length, {
     limitMs: 30_000,
@@ -275,4 +281,32 @@ test('asyncua: values, times and qualities arrive to the last digit, an empty va
       historical: false,
     })),
   );
+});
+
+// Its Republish answers Good without a message, for subscriptions too that it has never had.
+test('asyncua: killed and started again at once, its values arrive again within seconds', async ({ skip }) => {
+  skip(asyncuaPython() === undefined, 'neither ASYNCUA_PYTHON nor python3 can import asyncua');
+  const port = await freePort();
+  const first = await startAsyncua(port);
+  const { receiver, intake } = await receive(first.url, 'urn:peer:asyncua');
+  await waitUntil('all items have reported', () => (intake.of(first.url)?.received ?? 0) >= names.length, {
+    limitMs: 30_000,
+  });
+  await first.peer.close();
+  const second = await startAsyncua(port);
+  closers.push(() => second.peer.close());
+  await second.set('temperature', 21.5, '2026-01-05T12:30:00.250000');
+  await waitUntil(
+    'what was written after the restart has arrived',
+    () => intake.readings(second.url).some(({ signal_id, value }) => signal_id === 1 && value === 21.5),
+    { limitMs: 30_000 },
+  );
+  await second.set('temperature', 22.5, '2026-01-05T12:31:00.250000');
+  await waitUntil(
+    'the next one too',
+    () => intake.readings(second.url).some(({ signal_id, value }) => signal_id === 1 && value === 22.5),
+    { limitMs: 5000 },
+  );
+  expect(stateOf(receiver)).toMatchObject({ connected: true });
+  expect(stateOf(receiver)?.status).toMatchObject({ republished_messages: 0 });
 });

@@ -100,6 +100,9 @@ export function createPublishLoop(options: PublishLoopOptions): PublishLoop {
           if (`${error?.message} ${status}`.includes('BadMessageNotAvailable')) resolve(undefined);
           else if (error !== null) reject(error);
           else if (response === undefined || status !== 'Good') reject(new Error(`Republish answers ${status}.`));
+          // A server that answers Good without the message that was asked for (asyncua 2.1, also for subscriptions that
+          // it has never had) has it no more; taken for an answer it would be asked for the next for ever.
+          else if (response.notificationMessage.sequenceNumber !== retransmitSequenceNumber) resolve(undefined);
           else resolve(response.notificationMessage);
         });
       });
