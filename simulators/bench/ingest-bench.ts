@@ -18,7 +18,7 @@ const signals = size.lines * size.machines_per_line * size.signals_per_machine;
 export async function ingestBench(bench: Bench): Promise<void> {
   const plant = await openPlantDatabase(bench, size, 'sparkplug');
   const { database } = plant;
-  const ticks = Math.max(100, Math.round((bench.seconds * 400_000) / signals));
+  const ticks = Math.max(100, Math.round((bench.seconds * 300_000) / signals));
   const file = await writeRowFile(bench.runDir, plant.signalIds, ticks, now() - ticks, 1, bench.result.seed);
   bench.atEnd(() => file.remove());
   bench.result.versions['calibrator'] = loaderName();
