@@ -33,7 +33,7 @@ export function readNodeBirth(node: EdgeNode, message: Message, registry: Signal
 export function readDeviceBirth(node: EdgeNode, device: string, message: Message, registry: SignalRegistry): string {
   if (!node.online) {
     // Aliases are unique within a session of the node, so without the node's birth they cannot be told from old ones.
-    const detail = 'The device was born before its edge node; a rebirth was requested.';
+    const detail = 'The device was born before its edge node; a rebirth is being asked for.';
     addRejected(message.into, addressOf(node, device, ''), 'before_birth', detail, message.bytes);
     return 'the birth of a device before that of its node';
   }

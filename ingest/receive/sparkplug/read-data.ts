@@ -32,7 +32,7 @@ export function readData(node: EdgeNode, device: string, message: Message, regis
       if (isBorn) {
         need = `an unknown metric, alias ${columns.alias[row]}`;
         const address = addressOf(node, device, nameOf(bytes, columns, row) || `alias ${columns.alias[row]}`);
-        const detail = `No birth has announced the metric with alias ${columns.alias[row]}; a rebirth was requested.`;
+        const detail = `No birth has announced the metric with alias ${columns.alias[row]}; a rebirth is being asked for.`;
         addRejected(into, address, 'before_birth', detail, message.toKeep);
         message.toKeep = null;
       }
@@ -42,7 +42,7 @@ export function readData(node: EdgeNode, device: string, message: Message, regis
   }
   if (!isBorn && unreadable > 0) {
     // One row for the message: without a birth its metrics cannot even be told apart.
-    const detail = `${unreadable} of ${columns.length} metrics came as aliases that no birth has announced; a rebirth was requested.`;
+    const detail = `${unreadable} of ${columns.length} metrics came as aliases that no birth has announced; a rebirth is being asked for.`;
     addRejected(into, addressOf(node, device, ''), 'before_birth', detail, message.toKeep);
   }
   return need;
