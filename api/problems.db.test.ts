@@ -42,6 +42,13 @@ describe('what goes wrong is answered as problem details', () => {
       '2026-01-02T00:00:00Z',
       'a time before `to`',
     ],
+    [
+      '/api/v1/alarms?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z',
+      'from',
+      '2026-01-02T00:00:00Z',
+      'a time before `to`',
+    ],
+    ['/api/v1/lines?line=7', 'line', '7', 'no parameter of this name here, but limit, cursor, site'],
     ['/api/v1/stream?topics=values,gossip', 'topics', 'values,gossip', 'values, states, oee, alarms, work_orders'],
   ])('a wrong value in %s', async (url, field, value, accepted) => {
     const answer = await stage.get(url);

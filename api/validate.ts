@@ -9,6 +9,14 @@ import type { ValidationFailure } from './problem.ts';
 export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   return (given: unknown) => {
     const data = httpPart === 'body' ? (given ?? {}) : given;
+    const questions = httpPart === 'querystring' ? wrongQuestions(schema, data) : [];
+    if (questions.length > 0) {
+      const failure: ValidationFailure = Object.assign(new Error('The request is not valid.'), {
+        issues: questions,
+        data,
+      });
+      return { error: failure };
+    }
     const parsed = schema.safeParse(data);
     const path = parsed.success ? findNul(parsed.data) : undefined;
     if (parsed.success && path === undefined) return { value: parsed.data };
@@ -21,6 +29,26 @@ export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, htt
     return { error: failure };
   };
 };
+
+/**
+ * What no schema of one parameter sees: a parameter that the route does not know (a mistyped filter would answer with
+ * everything) and a range that ends before it begins (which would answer with nothing).
+ */
+function wrongQuestions(schema: z.ZodType, data: unknown): z.core.$ZodIssue[] {
+  const given = (data ?? {}) as Record<string, unknown>;
+  const known = Object.keys((schema as Partial<z.ZodObject>).shape ?? {});
+  const issues: z.core.$ZodIssue[] = Object.keys(given)
+    .filter((name) => !known.includes(name))
+    .map((name) => ({
+      code: 'custom',
+      path: [name],
+      input: data,
+      message: `no parameter of this name here, but ${known.join(', ')}`,
+    }));
+  if (Date.parse(String(given['from'])) > Date.parse(String(given['to'])))
+    issues.push({ code: 'custom', path: ['from'], input: data, message: 'a time before `to`' });
+  return issues;
+}
 
 /** Where a text with U+0000 stands in the data; undefined when there is none. */
 function findNul(value: unknown): (string | number)[] | undefined {
