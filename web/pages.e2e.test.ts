@@ -1,5 +1,5 @@
 import type { Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { now } from '../core/clock.ts';
 import { storeReadings } from '../core/testing/store-readings.ts';
 import { waitUntil } from '../core/testing/wait-until.ts';
@@ -220,6 +220,47 @@ describe('every page', () => {
     await expect(
       page.locator('section[aria-label="Berlin"] .site-clock', { hasText: new RegExp(`^${berlin}:`) }).waitFor(),
     ).resolves.toBeUndefined();
+  });
+
+  test('at 1440 px every tile says its state and since when, and a long site name gives way to the figures', async () => {
+    const { database } = stage;
+    const [site] = await database.query<{ site_id: number; title: string; time_zone: string }>(
+      'select site_id, title, time_zone from site order by site_id desc limit 1',
+    );
+    const machines = await database.query<{ machine_id: number }>(
+      'select machine_id from machine join line using (line_id) where site_id = $1 order by machine_id limit 6',
+      [site?.site_id],
+    );
+    const states = ['no_data', 'planned_stop', 'starved', 'held', 'setup', 'idle'];
+    for (const [index, { machine_id }] of machines.entries()) {
+      await database.execute(
+        `update machine_state set state = '${states[index]}', packml_state = null, started_at = now() - interval '44 minutes'
+          where machine_id = ${machine_id} and ended_at is null`,
+      );
+    }
+    await database.execute(
+      `update site set title = 'Chatham Werft am Hafen', time_zone = 'Pacific/Chatham' where site_id = ${site?.site_id}`,
+    );
+    onTestFinished(async () => {
+      await database.execute(
+        `update site set title = '${site?.title}', time_zone = '${site?.time_zone}' where site_id = ${site?.site_id};
+         update machine_state set state = 'running', packml_state = 6 where ended_at is null`,
+      );
+    });
+    const page = await open('/');
+    await page.locator('.tile-line', { hasText: /^No data 4\dm$/ }).waitFor();
+    const cut = await page.evaluate(() =>
+      [...document.querySelectorAll('.tile-line, .site-clock')]
+        .filter((element) => element.scrollWidth > element.clientWidth && element.clientWidth > 0)
+        .map((element) => `${element.textContent} ${element.scrollWidth} ${element.clientWidth}`),
+    );
+    expect(cut).toEqual([]);
+    const row = page.locator('section[aria-label="Chatham Werft am Hafen"] .row-site');
+    const [clock, figure] = [
+      await row.locator('.site-clock').boundingBox(),
+      await row.locator('.meter-oee').boundingBox(),
+    ];
+    expect((clock?.x ?? 0) + (clock?.width ?? 0)).toBeLessThanOrEqual(figure?.x ?? 0);
   });
 
   test('an address that is no page, a machine that does not exist', async () => {

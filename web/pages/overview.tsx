@@ -106,18 +106,24 @@ function Totals({ sites, machines }: { sites: Site[]; machines: Machine[] }) {
 function SiteSection({ site, lines, machines }: { site: Site; lines: Line[]; machines: Machine[] }) {
   const oee = oeeOf('site', site.site_id);
   const figures = (): OeeFigures | null => figuresOf(oee.value);
-  const clock = useComputed(() => `${formatClock(now.value, site.time_zone)} ${formatZone(now.value, site.time_zone)}`);
+  const clock = useComputed(() => formatClock(now.value, site.time_zone));
   const shift = useComputed(() => {
     const running = shifts.value.find((one) => one.site_id === site.site_id);
-    if (running === undefined) return 'no shift now';
+    const zone = formatZone(now.value, site.time_zone);
+    if (running === undefined) return `no shift now, ${zone}`;
     const [from, to] = [running.started_at, running.ended_at].map((at) => formatClock(Date.parse(at), site.time_zone));
-    return `${running.name} ${from}–${to}`;
+    return `${running.name} ${from}–${to} ${zone}`;
   });
   return (
     <section class="site" aria-label={site.title}>
       <div class="row row-site">
         <h2>
-          {site.title} <span class="site-clock">{clock}</span>
+          <span class="site-name">
+            <span class="site-title" title={site.title}>
+              {site.title}
+            </span>
+            <span class="site-clock">{clock}</span>
+          </span>
           <span class="row-note">{shift}</span>
         </h2>
         <Meter read={figures} ratio="oee" />

@@ -11,9 +11,12 @@ export const ratioNames: Record<Ratio, string> = {
   quality: 'Quality',
 };
 
-/** A ratio, or null when it has no meaning or nothing was planned. */
+/** Of less than a hundredth of the time: what is known says nothing about the rest. */
+const leastCoverage = 0.01;
+
+/** A ratio, or null when it has no meaning, nothing was planned, or as good as nothing was heard. */
 export function shownRatio(figures: OeeFigures | null | undefined, ratio: Ratio): number | null {
-  return figures == null || figures.coverage === null ? null : figures[ratio];
+  return figures == null || figures.coverage === null || figures.coverage < leastCoverage ? null : figures[ratio];
 }
 
 /** Whether less than half of the data came in: the figure is true for that part only and is drawn accordingly. */
@@ -32,6 +35,7 @@ const flagNotes: Record<OeeFigures['flags'][number], string> = {
 export function figuresNote(figures: OeeFigures | null): { text: string; tone: 'plain' | 'minor' } | null {
   if (figures === null || figures.coverage === null) return { text: 'not scheduled', tone: 'plain' };
   const coverage = coverageState(figures.coverage);
+  if (figures.coverage < leastCoverage) return { text: 'hardly any data', tone: 'minor' };
   if (coverage !== 'full') return { text: `only ${formatPercent(figures.coverage, 0)} data`, tone: 'minor' };
   const [flag] = figures.flags;
   return flag === undefined ? null : { text: flagNotes[flag], tone: 'minor' };

@@ -40,7 +40,8 @@ export function Tile({ machine, focusable = false }: { machine: Machine; focusab
     // Only what somebody may have to act on counts seconds.
     if (state.state === 'running') return formatElapsedCalm(elapsed);
     const calm = state.state === 'planned_stop' || state.state === 'no_data';
-    const format = focusable ? (calm ? formatElapsedCalm : formatElapsed) : formatElapsedShort;
+    const wide = calm ? formatElapsedCalm : formatElapsed;
+    const format = focusable ? wide : formatElapsedShort;
     return `${stateLooks[state.state].label} ${format(elapsed)}`;
   });
   const work = useComputed(() => openByMachine.value.get(machine.machine_id));
