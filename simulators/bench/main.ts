@@ -103,6 +103,8 @@ function whole(name: string, text: string | undefined, most: number): number | u
 }
 
 const stopping = new AbortController();
+// A reader that is gone (`| head`) ends the bench in order, as Ctrl-C does.
+process.stdout.on('error', () => stopping.abort());
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
     if (stopping.signal.aborted) process.exit(130);
