@@ -58,7 +58,7 @@ export function createLive(options: LiveOptions): Live {
     log,
     clock,
     maxClients = 500,
-    tickMs = 500,
+    tickMs = 200,
     heartbeatMs = 10_000,
     slowMs = 30_000,
     sessionsMs = 60_000,

@@ -7,7 +7,7 @@ import { liveOee } from './oee.ts';
 import { workOrder, workOrderCounts } from './work-order.ts';
 
 /**
- * Server-sent events of `GET /api/v1/stream`. The first event is `snapshot`; then only changes, at most two a second,
+ * Server-sent events of `GET /api/v1/stream`. The first event is `snapshot`; then only changes, at most five a second,
  * each newest-wins. A client that reads too slowly misses ticks, never the newest value: what it missed comes with the
  * next tick it can take, as a fresh `snapshot`. `heartbeat` comes every 10 s also when nothing happens: staleness is
  * judged against its server time.

@@ -42,7 +42,8 @@ export function readPlantYaml(text: string): Plant {
 
 /** A plant as YAML that `readPlantYaml` reads back equal; what equals its default is left out to keep it readable. */
 export function writePlantYaml(plant: Plant): string {
-  return stringify(withoutDefaults(plant), { lineWidth: 120, aliasDuplicateObjects: false });
+  // By the rules of YAML 1.1 the times of shifts are quoted: its readers take a plain 22:00 for the number 1320.
+  return stringify(withoutDefaults(plant), { lineWidth: 120, aliasDuplicateObjects: false, version: '1.1' });
 }
 
 const allWeek = JSON.stringify([1, 2, 3, 4, 5, 6, 7]);

@@ -6,7 +6,7 @@ import type { Reliability } from '../../api/schemas/reliability.ts';
 import type { WorkOrder } from '../../api/schemas/work-order.ts';
 import { liveRanges, parseRange, type Range, zoomQuery } from '../chart/range.ts';
 import { get } from '../fetch.ts';
-import { formatCount, formatPercent } from '../format/numbers.ts';
+import { formatCount, formatPercent, unknownFigure } from '../format/numbers.ts';
 import { formatClock, formatDuration, formatMoment, formatZone } from '../format/times.ts';
 import { isOpenOrder, now, oeeOf, openAlarms, openOrders, wantValues } from '../live/store.ts';
 import { AlarmRow } from '../parts/alarm-row.tsx';
@@ -203,6 +203,9 @@ function OrderPanel({ machine }: { machine: MachineDetail }) {
   );
 }
 
+/** "MTBF is more than 21 s" helps nobody. */
+const leastBoundSeconds = 3600;
+
 function ReliabilityPanel({ rows }: { rows: Reliability[] }) {
   return (
     <section class="panel">
@@ -225,7 +228,9 @@ function ReliabilityPanel({ rows }: { rows: Reliability[] }) {
                 <td>{row.window_days}</td>
                 <td>
                   {row.mtbf_operating_seconds === null
-                    ? `≥ ${formatDuration(row.mtbf_operating_lower_seconds)}`
+                    ? row.mtbf_operating_lower_seconds < leastBoundSeconds
+                      ? unknownFigure
+                      : `≥ ${formatDuration(row.mtbf_operating_lower_seconds)}`
                     : formatDuration(row.mtbf_operating_seconds)}
                 </td>
                 <td>{formatDuration(row.mttr_restore_seconds)}</td>
