@@ -19,6 +19,7 @@ export default defineConfig({
           // Pure tests share their modules: loading them anew for each of 90 files took longer than the tests.
           pool: 'threads',
           isolate: false,
+          maxWorkers: 2,
           // Generous, because a shared machine may be ten times slower.
           testTimeout: 30_000,
           include: ['**/*.test.ts', '**/*.test.tsx'],

@@ -191,11 +191,11 @@ describe('the example of the guide', () => {
 describe('the reference plant', () => {
   it('comes back equal from CSV and from YAML', () => {
     const plant = referencePlant(1781);
-    expect(readPlantCsv(writePlantCsv(plant))).toEqual(plant);
-    // One line of it is enough for the rest: YAML takes a second and a half for all, which the database test spends.
+    // One line of it is enough here; the database test spends the seconds that all of it takes.
     const [site] = plant.sites;
     if (site === undefined) throw new Error('no site');
     const part = { ...plant, sites: [{ ...site, lines: site.lines.slice(0, 1) }], employees: [] };
+    expect(readPlantCsv(writePlantCsv(part))).toEqual(part);
     expect(readPlantCsv(writePlantCsv(part, ';'))).toEqual(part);
     expect(readPlantYaml(writePlantYaml(part))).toEqual(part);
   });

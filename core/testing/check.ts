@@ -15,7 +15,7 @@ const checks: [string, string[]][] = [
 if (!values.static) checks.unshift(['pure tests', ['vitest', 'run', '--project', 'unit']]);
 
 // The type checker is written in Go, whose garbage collector takes a third of its time unless it may use 1 GB.
-const fewCollections = { GOGC: '400' };
+const fewCollections = { GOGC: '800' };
 
 interface Result {
   name: string;

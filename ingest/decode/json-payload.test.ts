@@ -61,9 +61,8 @@ describe('hostile bytes', () => {
 
   test('a message above the limit is refused without being parsed, one of 10 MB is read', () => {
     expect(decode(Buffer.alloc(largestPayload + 1, 0x5b)).rejected[0]?.reason).toBe('too_large');
-    const many = `[${Array.from({ length: 400_000 }, (_, index) => `{"ts":${1_772_352_930_123 + index},"value":1}`).join(',')}]`;
-    expect(many.length).toBeGreaterThan(10e6);
-    expect(decode(many).readings.length).toBe(400_000);
+    const long = `[${' '.repeat(10_000_000)}{"ts":1772352930123,"value":1}]`;
+    expect(decode(long).readings.length).toBe(1);
   });
 
   test('three thousand random messages never throw', () => {

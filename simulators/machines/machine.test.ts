@@ -46,7 +46,7 @@ describe('a healthy machine', () => {
     let readings = 0;
     for (const kind of everyKind()) {
       const machine = open(kind);
-      for (let time = monday; time < monday + 7 * 86_400_000 && machine.breakdown === undefined; time += 1_700_000) {
+      for (let time = monday; time < monday + 7 * 86_400_000 && machine.breakdown === undefined; time += 3_700_000) {
         machine.step(time);
         for (const [index, signal] of kind.machine.signals.entries()) {
           if (signal.kind !== 'measurement') continue;
@@ -59,7 +59,7 @@ describe('a healthy machine', () => {
       }
     }
     expect(beyond).toEqual([]);
-    expect(readings).toBeGreaterThan(70_000);
+    expect(readings).toBeGreaterThan(30_000);
   });
 
   it('works most of the time, pauses in breaks, and counts what it makes', () => {
@@ -143,7 +143,7 @@ function runToFailure(kind: ReturnType<typeof everyKind>[number], mode: FailureM
   const events: string[] = [];
   const machine = open(kind, { onBreakdown: (what, breakdown) => events.push(`${what} ${breakdown.failure_mode}`) });
   let time = monday + 8 * 3_600_000;
-  for (; time < monday + 9 * 3_600_000; time += 10_000) machine.step(time);
+  for (; time < monday + 9 * 3_600_000; time += 20_000) machine.step(time);
   expect(machine.inject(mode, 4, time)).toBe(true);
   expect(machine.inject(mode, 4, time)).toBe(false);
   const startedAt = time;
@@ -151,7 +151,7 @@ function runToFailure(kind: ReturnType<typeof everyKind>[number], mode: FailureM
   const codes = new Set<number>();
   let failedAt = 0;
   let endedAt = 0;
-  for (; endedAt === 0 && time < startedAt + 8 * 3_600_000; time += 10_000) {
+  for (; endedAt === 0 && time < startedAt + 8 * 3_600_000; time += 20_000) {
     machine.step(time);
     if (machine.state === PackState.Aborted && failedAt === 0) failedAt = time;
     if (failedAt > 0 && machine.breakdown === undefined) endedAt = time;
