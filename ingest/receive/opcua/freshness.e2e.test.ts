@@ -1,3 +1,4 @@
+// Beside the pure tests in kind, but not among them: loading the OPC UA library takes longer than a hundred of them.
 import { DataType, DataValue, StatusCodes, Variant } from 'node-opcua';
 import { expect, test } from 'vitest';
 import { wasMissed } from './freshness.ts';
