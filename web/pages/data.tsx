@@ -99,7 +99,7 @@ function Sources() {
         <h2>Sources</h2>
         {items.length === 0 && <p class="muted">Nothing has spoken to Millrace yet.</p>}
         <div class="scroll-x">
-          <table class="figures sources">
+          <table class="figures">
             <thead>
               <tr>
                 <th>Source</th>
