@@ -53,7 +53,7 @@ describe.each(testEngines())('on %s, the broker', (engine) => {
 
   // Under load it would prove nothing: mosquitto forgets what it acknowledged and has not delivered (docs/durability.md).
   test.skipIf(!hasMosquitto)(
-    'mosquitto, killed with -9 between two bursts and started again without its memory (skipped: mosquitto is not installed)',
+    `mosquitto, killed with -9 between two bursts and started again without its memory${hasMosquitto ? '' : ' (skipped: mosquitto is not installed)'}`,
     async () => {
       const first = await startMosquitto();
       const stage = await openFaultStage(engine, { broker: { ...first, close: async () => undefined } });

@@ -61,7 +61,7 @@ describe.each(testEngines())('on %s, killed with -9 under load:', (engine) => {
     expect(stage.ingest.process.exitCode).toBeNull();
   });
 
-  test.skipIf(!hasRedis)('Redis (skipped: redis-server is not installed)', async () => {
+  test.skipIf(!hasRedis)(`Redis${hasRedis ? '' : ' (skipped: redis-server is not installed)'}`, async () => {
     const redis = await startKillableRedis();
     onTestFinished(() => redis.close());
     const stage = await openFaultStage(engine, { settings: { REDIS_URL: redis.url } });

@@ -186,7 +186,16 @@ export async function openFaultStage(
       await administration.query(
         `alter database ${quoteName(database.databaseName)} with allow_connections ${allowed}`,
       );
-      if (!allowed) await cutConnections();
+      if (allowed) return;
+      await cutConnections();
+      // A backend that was told to end may still commit what it is at.
+      await waitUntil('ingest has lost its connections', async () => {
+        const open = await administration.query(
+          "select 1 from pg_stat_activity where datname = $1 and application_name like 'millrace ingest%'",
+          [database.databaseName],
+        );
+        return open.length === 0;
+      });
     },
     async expectNothingLostAndNothingTwice(fault, runs, limitMs = 60_000) {
       const acknowledged = checksumOf(publisher.acknowledged);
