@@ -10,20 +10,13 @@ export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, htt
   return (given: unknown) => {
     const data = httpPart === 'body' ? (given ?? {}) : given;
     const questions = httpPart === 'querystring' ? wrongQuestions(schema, data) : [];
-    if (questions.length > 0) {
-      const failure: ValidationFailure = Object.assign(new Error('The request is not valid.'), {
-        issues: questions,
-        data,
-      });
-      return { error: failure };
-    }
     const parsed = schema.safeParse(data);
     const path = parsed.success ? findNul(parsed.data) : undefined;
-    if (parsed.success && path === undefined) return { value: parsed.data };
+    if (parsed.success && path === undefined && questions.length === 0) return { value: parsed.data };
+    const nul: z.core.$ZodIssue[] =
+      path === undefined ? [] : [{ code: 'custom', path, input: data, message: 'a text without U+0000' }];
     const failure: ValidationFailure = Object.assign(new Error('The request is not valid.'), {
-      issues: parsed.success
-        ? [{ code: 'custom' as const, path: path ?? [], message: 'a text without U+0000' }]
-        : parsed.error.issues,
+      issues: [...(parsed.error?.issues ?? []), ...nul, ...questions],
       data,
     });
     return { error: failure };
@@ -36,7 +29,9 @@ export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, htt
  */
 function wrongQuestions(schema: z.ZodType, data: unknown): z.core.$ZodIssue[] {
   const given = (data ?? {}) as Record<string, unknown>;
-  const known = Object.keys((schema as Partial<z.ZodObject>).shape ?? {});
+  const { shape } = schema as Partial<z.ZodObject>;
+  if (shape === undefined) throw new Error('The schema of a query string must be an object, whose names are known.');
+  const known = Object.keys(shape);
   const issues: z.core.$ZodIssue[] = Object.keys(given)
     .filter((name) => !known.includes(name))
     .map((name) => ({

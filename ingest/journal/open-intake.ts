@@ -1,10 +1,10 @@
 import { monotonic, pause, type Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Protocol } from '../../core/reading.ts';
-import { createColumns } from '../../core/reading-columns.ts';
 import type { Intake, Source, SourceIntake } from '../receive/receiver.ts';
 import type { Journal } from './journal.ts';
 import { decodeEntry, encodeBackfill, encodeIntake, encodeReplay, journaled, type JournaledIntake } from './record.ts';
+import { clear, clearReadings, createSource, emptyLike } from './source-intake.ts';
 
 export interface IntakeOptions {
   journal: Journal;
@@ -65,30 +65,14 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
   let closed = false;
   const listeners = new Set<(full: boolean) => void>();
 
-  function createSource(source: Source): SourceIntake {
-    return {
-      source,
-      far_future_hours: farFutureHours,
-      received: 0,
-      lost_upstream: 0,
-      untimed: 0,
-      dropped: 0,
-      live: createColumns(64),
-      historical: createColumns(0),
-      texts: [],
-      parked: [],
-      rejected: [],
-    };
-  }
-
   function open(source: Source): SourceIntake {
     if (closed || waitingReadings >= mostWaiting || waitingBytes >= mostWaitingBytes) {
-      refused = createSource(source);
+      refused = createSource(source, farFutureHours);
       return refused;
     }
     let intake = bySource.get(source);
     if (intake === undefined) {
-      intake = createSource(source);
+      intake = createSource(source, farFutureHours);
       bySource.set(source, intake);
     }
     settle();
@@ -128,7 +112,7 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
   function countDropped(intake: SourceIntake): void {
     dropped += intake.received;
     waitingReadings += intake.received;
-    const kept = bySource.get(intake.source) ?? createSource(intake.source);
+    const kept = bySource.get(intake.source) ?? createSource(intake.source, farFutureHours);
     bySource.set(intake.source, kept);
     kept.received += intake.received;
     kept.dropped += intake.received;
@@ -294,37 +278,5 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
       await Promise.race([flushing, limit]);
       waited.abort();
     },
-  };
-}
-
-function clearReadings(intake: SourceIntake): void {
-  intake.live.length = 0;
-  intake.historical.length = 0;
-  intake.texts.length = 0;
-  intake.parked.length = 0;
-  intake.rejected.length = 0;
-}
-
-function clear(intake: SourceIntake): void {
-  clearReadings(intake);
-  intake.received = 0;
-  intake.lost_upstream = 0;
-  intake.untimed = 0;
-  intake.dropped = 0;
-}
-
-function emptyLike(source: JournaledIntake): JournaledIntake {
-  return {
-    protocol: source.protocol,
-    name: source.name,
-    received: 0,
-    lost_upstream: 0,
-    untimed: 0,
-    dropped: 0,
-    live: createColumns(0),
-    historical: createColumns(0),
-    texts: [],
-    parked: [],
-    rejected: [],
   };
 }

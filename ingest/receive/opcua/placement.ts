@@ -109,7 +109,7 @@ export function createPlacement(options: PlacementOptions): Placement {
       });
       if (result === undefined) continue;
       for (const { wanted, status } of result.refused) refused.set(wanted.address, status);
-      for (const item of subscription.items.values()) if (item.isAnywhere) claims.set(item.address, url);
+      await settleClaims(subscription);
       rest = result.rest;
       if (isNew && rest.length + result.refused.length === asked) {
         for (const { wanted } of rest) refused.set(wanted.address, 'BadTooManyMonitoredItems');
@@ -118,6 +118,17 @@ export function createPlacement(options: PlacementOptions): Placement {
         return;
       }
     }
+  }
+
+  /** Two servers may create the same node at the same moment: the one whose answer came first keeps it. */
+  async function settleClaims(subscription: Subscription): Promise<void> {
+    const late: Item[] = [];
+    for (const item of subscription.items.values()) {
+      if (!item.isAnywhere) continue;
+      if ((claims.get(item.address) ?? url) === url) claims.set(item.address, url);
+      else late.push(item);
+    }
+    if (late.length > 0) await deleteItems(session, subscription, late, itemsPerCall);
   }
 
   return { subscriptions, refused, align };
