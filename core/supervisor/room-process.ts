@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { createWriteStream, mkdirSync, renameSync, statSync, type WriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { pause } from '../clock.ts';
 import { environmentWith } from '../settings.ts';
 import { retryDelay } from '../retry.ts';
+import { openLogFile } from './log-file.ts';
 
 export interface RoomProcess {
   name: string;
@@ -26,8 +26,6 @@ export interface RoomOptions {
   tell: (line: string) => void;
 }
 
-const maxLogBytes = 20_000_000;
-
 /**
  * Starts a room as a process of its own and waits until it says that it is ready. Afterwards a room that ends by itself
  * is started again, with growing delays. Its log goes to `logDir/<name>.log`; warnings and errors are also told.
@@ -35,7 +33,7 @@ const maxLogBytes = 20_000_000;
  */
 export async function startRoom(options: RoomOptions): Promise<RoomProcess> {
   const { name, tell } = options;
-  const log = openLog(options.logDir, name);
+  const log = openLogFile(options.logDir, name);
   let stopping = false;
   let child = launch();
   const detail = await untilReady(child, options);
@@ -82,14 +80,14 @@ export async function startRoom(options: RoomOptions): Promise<RoomProcess> {
       child.kill('SIGTERM');
       await stopped;
       clearTimeout(kill);
-      log.end();
+      log.close();
     },
   };
 }
 
 /** Runs a program of the project to its end. Throws what it said on standard error when it fails. */
 export async function runToEnd(options: Omit<RoomOptions, 'tell' | 'readyWithinMs'>): Promise<string> {
-  const log = openLog(options.logDir, options.name);
+  const log = openLogFile(options.logDir, options.name);
   const child = spawn(process.execPath, [join(options.root, options.main), ...(options.parameters ?? [])], {
     cwd: options.root,
     env: environmentWith(options.environment) as NodeJS.ProcessEnv,
@@ -106,7 +104,7 @@ export async function runToEnd(options: Omit<RoomOptions, 'tell' | 'readyWithinM
     log.write(chunk);
   });
   const code = await exitOf(child);
-  log.end();
+  log.close();
   if (code !== 0) throw new Error(complained.trim() || said.trim() || `${options.name} ended with ${code}.`);
   return said;
 }
@@ -148,13 +146,6 @@ async function untilReady(child: ChildProcess, options: RoomOptions): Promise<st
 function exitOf(child: ChildProcess): Promise<string | number | null> {
   if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.signalCode ?? child.exitCode);
   return new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)));
-}
-
-function openLog(folder: string, name: string): WriteStream {
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, `${name}.log`);
-  if ((statSync(file, { throwIfNoEntry: false })?.size ?? 0) > maxLogBytes) renameSync(file, `${file}.1`);
-  return createWriteStream(file, { flags: 'a' });
 }
 
 function tellWarning(name: string, line: string, tell: (line: string) => void): void {
