@@ -44,6 +44,7 @@ async function main(): Promise<void> {
   switch (command) {
     case 'import': {
       const plant = readPlantFile(requireFile(file));
+      if (plant.enterprise !== settings.ENTERPRISE) process.stderr.write(otherEnterprise(plant, settings.ENTERPRISE));
       if (values.check === true) process.stdout.write(`${file} is right: ${describe(plant)}. Nothing was imported.\n`);
       else await importInto(plant, values.remove === true);
       return;
@@ -99,6 +100,11 @@ async function withDatabase<Result>(work: (database: Database) => Promise<Result
   } finally {
     await database.close();
   }
+}
+
+/** Not an error: one database may hold several enterprises, of which each Millrace receives and shows its own. */
+function otherEnterprise({ enterprise }: Plant, ours: string): string {
+  return `The file's enterprise is "${enterprise}", but ENTERPRISE is "${ours}" here. Millrace receives and shows only the enterprise that it was started with: start it with ENTERPRISE=${enterprise}.\n`;
 }
 
 function requireFile(file: string | undefined): string {
