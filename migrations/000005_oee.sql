@@ -7,7 +7,7 @@ create table machine_state (
   machine_id       int not null references machine on delete cascade,
   started_at       timestamptz not null,
   ended_at         timestamptz,
-  -- running: producing (PackML Execute); starting/stopping transitions are idle; starved/blocked: Suspended; held: Held;
+  -- running: producing (PackML Execute); starting/stopping transitions are idle; starved: Suspended; held: Held;
   -- setup: changeover; down: Stopped/Aborted; planned_stop: maintenance mode; no_data: nothing heard, never counted.
   state            text not null check (state in ('running', 'idle', 'starved', 'held', 'setup', 'down', 'planned_stop', 'no_data')),
   packml_state     int2,                       -- PackTags StateCurrent 0..17

@@ -75,6 +75,8 @@ create table fault (
 create unique index fault_one_open on fault (machine_id, failure_mode) where ended_at is null;
 create index fault_by_started_at on fault (started_at desc);
 
+-- One sequence for all organizations, so that two orders opened at once do not wait for each other: numbers are unique and
+-- rise, but within one organization some are missing.
 create sequence work_order_number_seq;
 create table work_order (
   work_order_id   int8 primary key generated always as identity,
@@ -129,7 +131,7 @@ create index work_order_event_by_order on work_order_event (work_order_id, at);
 -- A fault reaches exactly one order exactly once, however often its doorbell rings.
 create unique index work_order_event_once_per_fault on work_order_event (fault_id) where kind in ('created', 'occurrence');
 
--- Planned maintenance; the scheduler comes with a later stream, the API lists what is here.
+-- Planned maintenance, as it is written here and listed by the API; nothing opens orders from it by itself.
 create table maintenance_plan (
   maintenance_plan_id int primary key generated always as identity,
   organization_id     int not null references organization,
