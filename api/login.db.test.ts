@@ -121,6 +121,16 @@ describe('a session', () => {
     expect((await stage.get('/api/v1/me', stage.tokens.supervisor)).status).toBe(401);
   });
 
+  test('does not stay in the database for ever: whoever logs in next removes what has expired', async () => {
+    const { supervisor } = stage.employees;
+    await stage.database.execute("update session set expires_at = now() - interval '1 s' where employee_id = $1", [
+      supervisor,
+    ]);
+    await open();
+    const left = 'select 1 from session where employee_id = $1';
+    expect(await stage.database.query(left, [supervisor])).toEqual([]);
+  });
+
   test('is needed everywhere under /api/v1', async () => {
     for (const url of ['/api/v1/machines', '/api/v1/stream', '/api/v1/ledger']) {
       expect(await stage.ask({ url }), url).toMatchObject({ status: 401, body: { type: '/problems/not-logged-in' } });

@@ -12,14 +12,14 @@ export function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 
-/** Opens a session and answers its token, which is never seen again; expired sessions of the employee go. */
+/** Opens a session and answers its token, which is never seen again; whatever sessions have expired go. */
 export async function openSession(
   database: Connection,
   employee: { employee_id: number; organization_id: number },
 ): Promise<{ token: string; expires_at: string }> {
   const token = randomBytes(32).toString('base64url');
   const [row] = await database.query<{ expires_at: string }>(
-    `with expired as (delete from session where employee_id = $3 and expires_at <= now())
+    `with expired as (delete from session where expires_at <= now())
      insert into session (token_hash, organization_id, employee_id, expires_at)
      values ($1, $2, $3, now() + make_interval(secs => $4))
      returning expires_at`,
