@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { now } from '../clock.ts';
+import { openDatabase, quoteName } from '../database.ts';
+import { silentLog } from '../log.ts';
 import { createTestDatabase, testEngines, type TestDatabase } from '../testing/database.ts';
 import { examine } from './examine.ts';
 import type { Finding } from './finding.ts';
@@ -44,12 +46,21 @@ describe.each(testEngines())('doctor on %s', (engine) => {
     });
   });
 
-  test('a setting of the test server itself is found, with its command', async () => {
-    const { subjects } = await database.withConnection((connection) =>
-      examine({ connection, clock: now, databaseUrl: database.url, redisUrl: undefined, dataDir, minFreeBytes: 1 }),
-    );
-    const fsync = subjects.flatMap((subject) => subject.findings).find(({ what }) => what === 'fsync');
-    expect(fsync).toMatchObject({ level: 'danger', value: 'off', recommended: 'on' });
+  test('a setting by which readings can be lost is found, with its command', async () => {
+    await database.query(`alter database ${quoteName(database.databaseName)} set synchronous_commit = off`);
+    const pool = openDatabase({ url: database.url, name: 'millrace doctor', log: silentLog });
+    const { subjects } = await pool
+      .withConnection((connection) =>
+        examine({ connection, clock: now, databaseUrl: database.url, redisUrl: undefined, dataDir, minFreeBytes: 1 }),
+      )
+      .finally(() => pool.close());
+    const found = subjects.flatMap((subject) => subject.findings).find(({ what }) => what === 'synchronous_commit');
+    expect(found).toMatchObject({
+      level: 'danger',
+      value: 'off',
+      recommended: 'on',
+      command: expect.stringContaining('alter system set synchronous_commit'),
+    });
   });
 
   test('indexes: missing and extra ones', async () => {
