@@ -17,7 +17,6 @@ COPY ingest ingest
 COPY analytics analytics
 COPY api api
 COPY migrations migrations
-COPY simulators simulators
 COPY --from=page /millrace/web/dist web/dist
 RUN mkdir /data && chown node:node /data
 VOLUME /data

@@ -30,6 +30,9 @@ const compose = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'), { 
 const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
 const services = Object.entries(compose.services);
 
+/** A size as Docker writes it: 512m, 2g. */
+const bytesOf = (size: string): number => Number.parseInt(size) * (size.endsWith('g') ? 2 ** 30 : 2 ** 20);
+
 describe('docker-compose.yml', () => {
   test.each(services)('%s is pinned, limited, restarted and not root', (_name, service) => {
     expect(service.image).toMatch(/:\d+\.\d+\.\d+(-[a-z0-9]+)?$/);
@@ -60,7 +63,8 @@ describe('docker-compose.yml', () => {
       const secret = environment.filter(([setting]) => /PASSWORD|DATABASE_URL|REDIS_URL/.test(setting));
       for (const [setting] of secret) expect(`${name} ${setting}`).toMatch(/_FILE$/);
       const files = environment.filter(([setting]) => setting.endsWith('_FILE'));
-      for (const [, value] of files) expect(service.secrets).toContain(value.replace('/run/secrets/', ''));
+      for (const [setting, value] of files)
+        expect([...(service.secrets ?? []), `\${${setting}:-}`]).toContain(value.replace('/run/secrets/', ''));
       for (const port of service.ports ?? []) expect(port).toMatch(/^\$\{[A-Z_]+:-127\.0\.0\.1\}:/);
     }
   });
@@ -75,7 +79,31 @@ describe('docker-compose.yml', () => {
     }
   });
 
-  test('our own services run files that exist', () => {
+  test('what depends on the plant can be chosen in the environment, and defaults to what Millrace does by itself', () => {
+    const chosen = (name: string): string[] => Object.keys(compose.services[name]?.environment ?? {});
+    for (const name of ['migrate', 'ingest', 'analytics', 'api'])
+      expect(chosen(name)).toEqual(expect.arrayContaining(['ENTERPRISE', 'RAW_RETENTION_DAYS', 'LOG_LEVEL']));
+    const unset = readSettings({});
+    const ofGateway = Object.keys(unset).filter((setting) => /^(OPCUA_|GATEWAY_ID|SPARKPLUG_HOST_ID)/.test(setting));
+    expect(chosen('ingest').map((setting) => setting.replace('_FILE', ''))).toEqual(expect.arrayContaining(ofGateway));
+    for (const [, { environment = {} }] of services) {
+      for (const [setting, value] of Object.entries(environment)) {
+        const [, variable, ours] = /^\$\{(\w+):-(.*)\}$/.exec(value) ?? [];
+        if (ours === undefined) continue;
+        expect(variable).toBe(setting);
+        expect(readSettings({ [setting]: ours })).toEqual(unset);
+      }
+    }
+  });
+
+  test('our own services, and the commands of docs/production.md, run files that exist', () => {
+    const page = readFileSync(join(root, 'docs/production.md'), 'utf8');
+    const commands = [...page.matchAll(/docker compose (?:run|exec) .*?(\S+) node (\S+\.ts)/g)];
+    expect(commands.length).toBeGreaterThan(3);
+    for (const [, service = '', file = ''] of commands) {
+      expect(Object.keys(compose.services)).toContain(service);
+      expect(readFileSync(join(root, file), 'utf8').length).toBeGreaterThan(0);
+    }
     for (const [, service] of services) {
       if (service.build === undefined) continue;
       const file = service.command?.[1] ?? '';
@@ -85,7 +113,12 @@ describe('docker-compose.yml', () => {
 
   test('nothing drops by default: the broker keeps sessions whole, the queue never evicts, commits are synchronous', () => {
     const mosquitto = compose.configs['mosquitto']?.content ?? '';
-    expect(mosquitto).toContain('max_queued_messages 0');
+    const limit = (name: string): number => Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(mosquitto)?.[1]);
+    const minutesOfPlant = limit('max_queued_messages') / 1781 / 60;
+    expect(minutesOfPlant).toBeGreaterThan(25);
+    // Killed for want of memory it would forget everything that it keeps. 400 bytes a message: measured.
+    const kept = limit('max_queued_messages') * 400 + limit('max_queued_bytes');
+    expect(kept).toBeLessThan(bytesOf(compose.services['broker']?.deploy?.resources?.limits?.memory ?? '') * 0.85);
     expect(mosquitto).toContain('persistence true');
     expect(mosquitto).toContain('autosave_on_changes true');
     const queue = compose.services['queue']?.command?.join(' ') ?? '';
