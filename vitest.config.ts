@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
-// Four kinds of test (docs/testing.md): pure, on a real database, end to end, and with faults caused on purpose.
+// Six kinds of test (docs/testing.md): pure, on a real database, end to end, against peers that share no code with ours
+// (these two run in one project), with faults caused on purpose, and for hours.
 const ignored = ['**/node_modules/**', 'web/dist/**', '.data/**'];
 const withServices = { pool: 'forks', fileParallelism: false, hookTimeout: 120_000 } as const;
 // One kind after the other: a fault test measures lags that 90 pure tests on the same two cores would stretch.

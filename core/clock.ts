@@ -17,7 +17,7 @@ export function toTimestamp(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-/** Resolves after `ms`; the timer does not keep the process alive, and an aborted signal ends the wait early. */
+/** Resolves after `ms`; an aborted signal ends the wait early. Until then the timer keeps the process alive. */
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted === true) {
