@@ -49,11 +49,10 @@ describe.each(testEngines())('doctor on %s', (engine) => {
   test('a setting by which readings can be lost is found, with its command', async () => {
     await database.query(`alter database ${quoteName(database.databaseName)} set synchronous_commit = off`);
     const pool = openDatabase({ url: database.url, name: 'millrace doctor', log: silentLog });
-    const { subjects } = await pool
-      .withConnection((connection) =>
-        examine({ connection, clock: now, databaseUrl: database.url, redisUrl: undefined, dataDir, minFreeBytes: 1 }),
-      )
-      .finally(() => pool.close());
+    const { subjects } = await pool.withConnection((connection) =>
+      examine({ connection, clock: now, databaseUrl: database.url, redisUrl: undefined, dataDir, minFreeBytes: 1 }),
+    );
+    await pool.close();
     const found = subjects.flatMap((subject) => subject.findings).find(({ what }) => what === 'synchronous_commit');
     expect(found).toMatchObject({
       level: 'danger',
