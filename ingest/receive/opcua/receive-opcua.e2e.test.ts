@@ -232,7 +232,6 @@ test('servers that refuse, hang or answer slowly do not disturb the others; a no
   hanging.blackhole();
   slow.delay(400);
   const [hangingUrl, slowUrl] = [hanging, slow].map(({ port }) => `opc.tcp://127.0.0.1:${port}`) as [string, string];
-  const begun = performance.now();
   const { intake, status } = await stage.receive(
     [dead, hangingUrl, slowUrl, one.url, other.url],
     [signal(1, one.addressOf('a')), signal(2, behind.addressOf('far'))],
@@ -242,7 +241,8 @@ test('servers that refuse, hang or answer slowly do not disturb the others; a no
     () => status(one.url)['connected'] === true && status(other.url)['connected'] === true,
   );
   await waitUntil('one has reported', () => intake.of(one.url) ?? intake.of(other.url));
-  expect(performance.now() - begun).toBeLessThan(8000);
+  // Neither waited for the one that never answers: its first attempt has not been given up yet.
+  expect(status(hangingUrl)['last_error']).toBe('');
   await waitUntil('the dead one says why', () => String(status(dead)['last_error']).includes('ECONNREFUSED'));
   const itemsOf = (...urls: string[]) => urls.reduce((sum, url) => sum + Number(status(url)['items']), 0);
   await waitUntil('one of the good ones has the node', () => itemsOf(one.url, other.url) === 1);
