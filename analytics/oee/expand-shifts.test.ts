@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { expandShifts, type Shift } from './expand-shifts.ts';
-import { zonedTimeToUtc } from './zone-time.ts';
+import { zonedTimeToUtc } from './local-date.ts';
 
 const night: Shift = {
   shift_id: 3,

@@ -1,4 +1,4 @@
-import { addDays, localDate, weekday, zonedTimeToUtc } from './zone-time.ts';
+import { addDays, localDate, weekday, zonedTimeToUtc } from './local-date.ts';
 
 /** A shift of the calendar, in the site's local time. */
 export interface Shift {

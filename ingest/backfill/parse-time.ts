@@ -1,3 +1,5 @@
+import { zoneTime } from '../../core/zone-time.ts';
+
 /** Reads one time from `bytes[from, to)` as microseconds since the Unix epoch; NaN when it cannot be read. */
 export type ParseTime = (bytes: Buffer, from: number, to: number) => number;
 
@@ -13,7 +15,7 @@ const zero = 0x30;
  * remembered, because a file is a long run of few days: 35 ns a time, where Date.parse takes 120 ns.
  */
 export function createTimeParser(zone = 'UTC'): ParseTime {
-  const offsetMs = zoneOffset(zone);
+  const { toUtc } = zoneTime(zone);
   let lastDay = -1;
   let lastDayMs = 0;
 
@@ -63,7 +65,12 @@ export function createTimeParser(zone = 'UTC'): ParseTime {
       }
     }
     if (at < to && bytes[at] === 0x20) at++;
-    if (at >= to) return Number.isNaN(us) ? us : us - offsetMs(us / 1000) * 1000;
+    if (at >= to) {
+      if (Number.isNaN(us)) return us;
+      // Whole milliseconds, so that the microseconds stay exact.
+      const localMs = Math.floor(us / 1000);
+      return us + (toUtc(localMs) - localMs) * 1000;
+    }
     if (bytes[at] === 0x5a || bytes[at] === 0x7a) return at + 1 === to ? us : Number.NaN;
     return us - readOffset(bytes, at, to) * 60e6;
   };
@@ -96,35 +103,4 @@ function parseEpoch(bytes: Buffer, from: number, to: number): number {
   const us =
     exponent < 0 ? Number(whole / 1000n) : Number(whole) * 10 ** exponent + Number(fraction === '' ? 0 : fraction);
   return parts[1] === '-' ? -us : us;
-}
-
-/** Local minus UTC in milliseconds at a local time; kept for the hour, because asking Intl costs 2 µs. */
-function zoneOffset(zone: string): (localMs: number) => number {
-  if (zone === 'UTC') return () => 0;
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone: zone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  });
-  function offsetAt(utcMs: number): number {
-    const parts = Object.fromEntries(format.formatToParts(utcMs).map(({ type, value }) => [type, Number(value)]));
-    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = parts;
-    return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(utcMs / 1000) * 1000;
-  }
-  const kept = new Map<number, number>();
-  return (localMs) => {
-    const quarter = Math.floor(localMs / 900_000);
-    let offset = kept.get(quarter);
-    if (offset === undefined) {
-      // The first guess may lie on the other side of a change of the clocks; the second is right.
-      offset = offsetAt(localMs - offsetAt(localMs));
-      kept.set(quarter, offset);
-    }
-    return offset;
-  };
 }

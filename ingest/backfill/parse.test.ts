@@ -91,6 +91,18 @@ describe('times', () => {
     expect(time('2026-07-15 12:00:00Z', 'Europe/Berlin')).toBe(us('2026-07-15T12:00:00Z'));
   });
 
+  test.each([
+    ['2026-10-25 02:30:00', 'Europe/Berlin', '2026-10-25T00:30:00Z'],
+    ['2026-03-29 02:30:00', 'Europe/Berlin', '2026-03-29T01:30:00Z'],
+    ['2026-11-01 01:30:00', 'America/New_York', '2026-11-01T05:30:00Z'],
+    ['2026-03-08 02:30:00', 'America/New_York', '2026-03-08T07:30:00Z'],
+  ])(
+    '%s in %s comes twice or never: the first of the two, or counted on from the old offset',
+    (text, zone, expected) => {
+      expect(time(text, zone)).toBe(us(expected));
+    },
+  );
+
   test('one parser keeps days apart', () => {
     const parse = createTimeParser();
     const texts = ['2026-01-31T00:00:01Z', '2026-02-01T00:00:01Z', '2026-01-31T00:00:01Z'];

@@ -1,3 +1,5 @@
+import { zoneTime } from '../../core/zone-time.ts';
+
 /** The time of a row: as RFC 3339 in UTC with every digit of the fraction that the file has, and in milliseconds for pacing. */
 export interface RowTime {
   text: string;
@@ -14,7 +16,7 @@ const european = /^(\d\d?)\.(\d\d?)\.(\d{4})(?: (\d\d?):(\d\d)(?::(\d\d)(?:[.,](
  * anything else. `shiftSeconds` is added.
  */
 export function createTimeReader(zone: string): (text: string, shiftSeconds?: number) => RowTime | undefined {
-  const offsetAt = createOffset(zone);
+  const { toUtc } = zoneTime(zone);
 
   return (text, shiftSeconds = 0) => {
     if (/^\d{9,13}(\.\d+)?$/.test(text)) return fromEpoch(text, shiftSeconds);
@@ -25,7 +27,7 @@ export function createTimeReader(zone: string): (text: string, shiftSeconds?: nu
     const local = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
     // Date.UTC turns the 31st of February into March; such a row is wrong, not early.
     if (!isSame(local, [month, day, hour, minute, second])) return undefined;
-    const utc = offset === undefined ? local - offsetAt(local) : local - readOffset(offset);
+    const utc = offset === undefined ? toUtc(local) : local - readOffset(offset);
     return format(utc / 1000 + shiftSeconds, fraction);
   };
 }
@@ -64,41 +66,4 @@ function readOffset(text: string): number {
   if (text.toUpperCase() === 'Z') return 0;
   const minutes = Number(text.slice(1, 3)) * 60 + Number(text.slice(-2));
   return (text.startsWith('-') ? -minutes : minutes) * 60_000;
-}
-
-/** The offset of a zone (local minus UTC, in ms) at a local time given as if it were UTC. */
-function createOffset(zone: string): (localMs: number) => number {
-  if (zone === 'UTC') return () => 0;
-  const format = new Intl.DateTimeFormat('en-US', {
-    timeZone: zone,
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-  });
-  const cache = new Map<number, number>();
-
-  /** Looked up once for each quarter of an hour: a formatter call for each of a million rows would take seconds. */
-  function offsetAtUtc(ms: number): number {
-    const quarter = Math.floor(ms / 900_000);
-    const known = cache.get(quarter);
-    if (known !== undefined) return known;
-    const at = quarter * 900_000;
-    const part = Object.fromEntries(format.formatToParts(at).map(({ type, value }) => [type, Number(value)]));
-    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = part;
-    const offset = Date.UTC(year, month - 1, day, hour, minute, second) - at;
-    cache.set(quarter, offset);
-    return offset;
-  }
-
-  return (localMs) => {
-    // The offsets of the day before and after; where they differ, the earlier moment that shows this local time is meant.
-    const before = offsetAtUtc(localMs - offsetAtUtc(localMs - 86_400_000));
-    const candidates = [offsetAtUtc(localMs - 86_400_000), offsetAtUtc(localMs + 86_400_000)];
-    const fitting = candidates.filter((offset) => offsetAtUtc(localMs - offset) === offset);
-    return fitting.length === 0 ? (candidates[0] ?? before) : Math.max(...fitting);
-  };
 }
