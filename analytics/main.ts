@@ -1,5 +1,6 @@
 import { showAlive } from '../core/alive.ts';
 import { now } from '../core/clock.ts';
+import { describeDatabaseFailure } from '../core/database-failure.ts';
 import { openDatabase } from '../core/database.ts';
 import { createLog } from '../core/log.ts';
 import { openQueues } from '../core/queues.ts';
@@ -50,6 +51,7 @@ try {
   await main();
 } catch (error) {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${error instanceof SettingsError ? message : `Analytics cannot start: ${message}`}\n`);
+  const sentence = error instanceof SettingsError ? message : describeDatabaseFailure(error);
+  process.stderr.write(`${sentence ?? `Analytics cannot start: ${message}`}\n`);
   process.exit(1);
 }

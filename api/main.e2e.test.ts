@@ -84,12 +84,15 @@ test('what keeps it from starting is one sentence, and exit code 1', async () =>
     [{ DATABASE_URL: '' }, 'DATABASE_URL is not set; accepted is a postgres:// URL.'],
     [
       { DATABASE_URL: 'postgres://a:b@127.0.0.1:1/x' },
-      'The database at 127.0.0.1:1 cannot be reached; check DATABASE_URL and that the server runs.',
+      'The database of DATABASE_URL cannot be reached (connect ECONNREFUSED 127.0.0.1:1); check DATABASE_URL and that the server runs.',
     ],
-    [{ DATABASE_URL: database.url.replace(/\/[^/]*$/, '/no_such') }, 'has no database no_such; check DATABASE_URL.'],
+    [
+      { DATABASE_URL: database.url.replace(/\/[^/]*$/, '/no_such') },
+      'has no such database (database "no_such" does not exist)',
+    ],
     [
       { DATABASE_URL: database.url.replace(/\/[^/]*$/, '/postgres') },
-      'The database postgres is not migrated; run npm run migrate.',
+      'The database of DATABASE_URL is not migrated (relation',
     ],
   ];
   for (const [settings, sentence] of cases) {

@@ -1,3 +1,4 @@
+import { describeDatabaseFailure } from '../core/database-failure.ts';
 import { createLog } from '../core/log.ts';
 import { migrateQueues } from '../core/queues.ts';
 import { readSettings, requireSetting, SettingsError } from '../core/settings.ts';
@@ -23,15 +24,8 @@ try {
   );
 } catch (error) {
   process.exitCode = 1;
-  if (error instanceof MigrationError || error instanceof SettingsError) process.stderr.write(`${error.message}\n`);
-  else
-    process.stderr.write(
-      `The database cannot be migrated (${describe(error)}); check DATABASE_URL and that the server runs.\n`,
-    );
-}
-
-/** The message of an error; a refused connection to several addresses has its message only inside. */
-function describe(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(describe).join(', ');
-  return error instanceof Error ? error.message : String(error);
+  const isPlain = error instanceof MigrationError || error instanceof SettingsError;
+  const message = error instanceof Error ? error.message : String(error);
+  const sentence = isPlain ? message : describeDatabaseFailure(error);
+  process.stderr.write(`${sentence ?? `The database cannot be migrated: ${message}`}\n`);
 }

@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { now, toTimestamp } from '../../core/clock.ts';
+import { describeDatabaseFailure } from '../../core/database-failure.ts';
 import { openDatabase } from '../../core/database.ts';
 import { createLog } from '../../core/log.ts';
 import { settingsOfRunning } from '../../core/running.ts';
@@ -68,6 +69,7 @@ try {
 } catch (error) {
   const { code, message } = error as { code?: string; message: string };
   const isMine = error instanceof SettingsError || code?.startsWith('ERR_PARSE_ARGS') === true;
-  process.stderr.write(isMine ? `${message}\n` : `The rollups cannot be compared: ${message}\n`);
+  const sentence = isMine ? message : describeDatabaseFailure(error);
+  process.stderr.write(`${sentence ?? `The rollups cannot be compared: ${message}`}\n`);
   process.exitCode = 1;
 }

@@ -1,4 +1,5 @@
 import { now } from '../clock.ts';
+import { describeDatabaseFailure } from '../database-failure.ts';
 import { openDatabase } from '../database.ts';
 import { createLog } from '../log.ts';
 import { settingsOfRunning } from '../running.ts';
@@ -51,12 +52,8 @@ try {
   await main();
 } catch (error) {
   const { code, message } = error as { code?: string; message: string };
-  const sentence =
-    error instanceof SettingsError
-      ? message
-      : code === '42P01'
-        ? 'This database has no tables of Millrace; run "npm run migrate" first.'
-        : `The database of DATABASE_URL cannot be asked: ${message}${code === undefined ? '' : ` (${code})`}.`;
-  process.stderr.write(`${sentence}\n`);
+  const sentence = error instanceof SettingsError ? message : describeDatabaseFailure(error);
+  const otherwise = `The database of DATABASE_URL cannot be asked: ${message}${code === undefined ? '' : ` (${code})`}.`;
+  process.stderr.write(`${sentence ?? otherwise}\n`);
   process.exitCode = 1;
 }

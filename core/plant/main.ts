@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { describeDatabaseFailure } from '../database-failure.ts';
 import { openDatabase, type Database } from '../database.ts';
 import { createLog } from '../log.ts';
 import { settingsOfRunning } from '../running.ts';
@@ -139,9 +140,6 @@ try {
 
 function sentence(error: unknown): string {
   const { code, message } = error as { code?: string; message: string };
-  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND')
-    return `The database of DATABASE_URL does not answer (${code}). Is it running?`;
-  if (code === '42P01') return 'The database has no tables yet. Run "npm run migrate" first.';
   if (code === 'ENOENT' || code === 'EACCES') return `The file cannot be read: ${message}.`;
-  return message;
+  return describeDatabaseFailure(error) ?? message;
 }

@@ -1,5 +1,6 @@
 import { setPriority } from 'node:os';
 import { now } from '../../core/clock.ts';
+import { describeDatabaseFailure } from '../../core/database-failure.ts';
 import { openDatabase } from '../../core/database.ts';
 import { createLog } from '../../core/log.ts';
 import { settingsOfRunning } from '../../core/running.ts';
@@ -96,9 +97,7 @@ try {
 
 function sentence(error: unknown): string {
   const { code, message } = error as { code?: string; message: string };
-  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND')
-    return `The database of DATABASE_URL does not answer (${code}). Is it running?`;
-  if (code === '42P01') return `The database has no tables of Millrace; run "npm run migrate" first (${message}).`;
   if (code === 'ENOENT' || code === 'EACCES') return `A file cannot be read: ${message}.`;
-  return `${message}\nWhat was loaded so far is kept; the same command goes on from there.`;
+  if (code === '42P01') return describeDatabaseFailure(error) ?? message;
+  return `${describeDatabaseFailure(error) ?? message}\nWhat was loaded so far is kept; the same command goes on from there.`;
 }

@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { pause } from '../../core/clock.ts';
+import { describeDatabaseFailure } from '../../core/database-failure.ts';
 import { openDatabase } from '../../core/database.ts';
 import { createLog } from '../../core/log.ts';
 import { PlantFileError } from '../../core/plant/plant-file-error.ts';
@@ -190,8 +191,5 @@ try {
 function sentence(error: unknown): string {
   const { code, message } = error as { code?: string; message: string };
   if (code === 'ENOENT') return `There is no such file: ${message}`;
-  if (code === 'ECONNREFUSED' || code === 'ENOTFOUND')
-    return `The database of DATABASE_URL does not answer (${code}). Is it running?`;
-  if (code === '42P01') return 'The database has no tables yet. Run "npm run migrate" first.';
-  return message;
+  return describeDatabaseFailure(error) ?? message;
 }

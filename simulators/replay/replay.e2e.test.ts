@@ -147,7 +147,7 @@ describe('replay', () => {
       [[path, ...prefix, '--zone', 'Mars'], /--zone is "Mars"/],
       [[path, ...prefix, '--speed', 'fast'], /--speed is "fast"/],
       [[path, ...prefix, '--sped', '1'], /Unknown option '--sped'/],
-      [[path, ...prefix, '--register'], /The database of DATABASE_URL does not answer \(ECONNREFUSED\)/],
+      [[path, ...prefix, '--register'], /The database of DATABASE_URL cannot be reached \(connect ECONNREFUSED/],
     ];
     for (const [parameters, expected] of cases) {
       const { code, err } = await replay(parameters, { DATABASE_URL: 'postgres://a:b@127.0.0.1:1/none' });
