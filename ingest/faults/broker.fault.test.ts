@@ -20,14 +20,14 @@ describe.each(testEngines())('on %s, the broker', (engine) => {
     const stage = await openFaultStage(engine, { broker });
     stage.watchMemory(() => broker.pid);
     await stage.start();
-    const publishing = stage.publisher.publish(4000);
-    for (let kills = 0; kills < 3; kills++) {
-      await pause(400 + 150 * kills);
-      await broker.kill();
-      await pause(1500 * kills);
-      await broker.start();
-    }
-    await publishing;
+    await stage.publishDuring(async () => {
+      for (let kills = 0; kills < 3; kills++) {
+        await pause(400 + 150 * kills);
+        await broker.kill();
+        await pause(1500 * kills);
+        await broker.start();
+      }
+    });
     await stage.expectNothingLostAndNothingTwice('embedded broker killed with -9 under load, away up to 3 s', 3);
     expect(stage.ingest.process.exitCode).toBeNull();
   });
@@ -61,7 +61,7 @@ describe.each(testEngines())('on %s, the broker', (engine) => {
       await stage.publisher.publish(3000);
       await bookedAll(stage);
       await first.stop();
-      const second = await startMosquitto([], first.port);
+      const second = await startMosquitto({ port: first.port });
       try {
         await waitUntil(
           'ingest is subscribed again',

@@ -35,33 +35,29 @@ describe.each(testEngines())('on %s', (engine) => {
   test('ingest killed with -9, six times under load', async () => {
     const stage = await openFaultStage(engine);
     await stage.start();
-    let published = false;
-    const publishing = stage.publisher.publish(12_000).then(() => {
-      published = true;
+    await stage.publishDuring(async () => {
+      for (let kills = 0; kills < 6; kills++) {
+        // Between 50 and 450 ms after the start: in the middle of receiving, journaling, storing and replaying.
+        await pause(50 + kills * 80);
+        await stage.ingest.stop('SIGKILL');
+        await stage.start();
+      }
     });
-    for (let kills = 0; kills < 6; kills++) {
-      // Between 50 and 450 ms after the start: in the middle of receiving, journaling, storing and replaying.
-      await pause(50 + kills * 80);
-      await stage.ingest.stop('SIGKILL');
-      await stage.start();
-    }
-    await publishing;
-    expect(published).toBe(true);
     await stage.expectNothingLostAndNothingTwice('ingest killed with -9 under load', 6);
   });
 
   test('the database cuts the connections again and again, then takes none for three seconds', async () => {
     const stage = await openFaultStage(engine);
     await stage.start();
-    const publishing = stage.publisher.publish(10_000);
-    for (let cuts = 0; cuts < 6; cuts++) {
-      await pause(150);
-      await stage.cutConnections();
-    }
-    await stage.connectionsMayOpen(false);
-    await pause(3000);
-    await stage.connectionsMayOpen(true);
-    await publishing;
+    await stage.publishDuring(async () => {
+      for (let cuts = 0; cuts < 6; cuts++) {
+        await pause(150);
+        await stage.cutConnections();
+      }
+      await stage.connectionsMayOpen(false);
+      await pause(3000);
+      await stage.connectionsMayOpen(true);
+    });
     expect(stage.ingest.process.exitCode).toBeNull();
     await stage.expectNothingLostAndNothingTwice('database connections cut, then refused for 3 s', 7);
   });
@@ -107,13 +103,13 @@ describe.each(testEngines())('on %s', (engine) => {
   test('SIGTERM under load ends within ten seconds, and the next start goes on where it stopped', async () => {
     const stage = await openFaultStage(engine);
     await stage.start();
-    const publishing = stage.publisher.publish(8000);
-    await pause(300);
-    const stoppedAt = performance.now();
-    expect(await stage.ingest.stop('SIGTERM')).toBe(0);
-    expect(performance.now() - stoppedAt).toBeLessThan(10_000);
-    await stage.start();
-    await publishing;
+    await stage.publishDuring(async () => {
+      await pause(300);
+      const stoppedAt = performance.now();
+      expect(await stage.ingest.stop('SIGTERM')).toBe(0);
+      expect(performance.now() - stoppedAt).toBeLessThan(10_000);
+      await stage.start();
+    });
     await stage.expectNothingLostAndNothingTwice('SIGTERM under load', 1);
   });
 });

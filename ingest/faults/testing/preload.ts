@@ -24,4 +24,5 @@ const realSync = prototype.datasync;
 prototype.datasync = async function slowSync(this: unknown): Promise<void> {
   if (faults.syncDelayMs > 0) await wait(faults.syncDelayMs);
   await realSync.call(this as { datasync(): Promise<void> });
+  if (faults.syncDelayMs > 0) process.send?.({ slowSync: true });
 };

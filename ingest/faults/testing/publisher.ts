@@ -15,6 +15,8 @@ export interface Mess {
 export interface Publisher {
   /** Publishes `count` more readings at QoS 1, one a message. Resolves when all are acknowledged. */
   publish(count: number): Promise<void>;
+  /** One reading more with a time of the test's own, QoS 1. */
+  publishReading(signal: TestSignal, timeMs: number, value: number): Promise<void>;
   /** Any bytes on any topic, QoS 1. */
   publishBytes(topic: string, payload: Buffer): Promise<void>;
   /** Distinct readings handed to the client. */
@@ -45,6 +47,7 @@ export async function startPublisher(
   const acknowledged = new Set<string>();
   let state = seed;
   let sent = 0;
+  let extra = 0;
   let messages = 0;
   let emptyMessages = 0;
   const random = (): number => {
@@ -52,14 +55,16 @@ export async function startPublisher(
     return state / 2 ** 32;
   };
 
+  async function send(signal: TestSignal, timeMs: number, value: number): Promise<void> {
+    await client.publishAsync(signal.address, JSON.stringify({ ts: timeMs, value }), { qos: 1 });
+    messages++;
+    acknowledged.add(`${signal.signal_id}|${timeMs}000|${value}`);
+  }
+
   async function publishOne(number: number, late: boolean): Promise<void> {
     const signal = signals[number % signals.length];
     if (signal === undefined) return;
-    const ts = startMs + Math.floor(number / signals.length) - (late ? 3_600_000 : 0);
-    const value = number / 8;
-    await client.publishAsync(signal.address, JSON.stringify({ ts, value }), { qos: 1 });
-    messages++;
-    acknowledged.add(`${signal.signal_id}|${ts}000|${value}`);
+    await send(signal, startMs + Math.floor(number / signals.length) - (late ? 3_600_000 : 0), number / 8);
   }
 
   return {
@@ -76,13 +81,17 @@ export async function startPublisher(
         await Promise.all([...group, ...again].map((number) => publishOne(number, late.has(number))));
       }
     },
+    publishReading(signal, timeMs, value) {
+      extra++;
+      return send(signal, timeMs, value);
+    },
     async publishBytes(topic, payload) {
       await client.publishAsync(topic, payload, { qos: 1 });
       if (payload.length === 0) emptyMessages++;
       else messages++;
     },
     get sent() {
-      return sent;
+      return sent + extra;
     },
     acknowledged,
     get messages() {

@@ -148,7 +148,7 @@ describe('with aedes', () => {
 describe.skipIf(!hasMosquitto)('with mosquitto', () => {
   let broker: Mosquitto;
   beforeAll(async () => {
-    broker = await startMosquitto(['max_inflight_messages 1000']);
+    broker = await startMosquitto();
   });
   afterAll(() => broker.stop());
 
