@@ -20,9 +20,6 @@ const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
-/** Payloads of a sweep where a doorbell names one thing: 0 stands for everything that needs looking at. */
-const everything = 0;
-
 export interface AnswerContext {
   database: Database;
   queues: Queues;
@@ -38,38 +35,35 @@ export interface AnswerContext {
 export function answerQueues(context: AnswerContext): void {
   const { database, queues, follower } = context;
   const tell = async (drained: Drained): Promise<void> => ringAfter(queues, drained);
-  queues.answer('readings', async () => tell(await follower.drain(false, tell)), { sweepMs: 2000, sweepPayload: {} });
-  queues.answer('oee', answerOee(context), { sweepMs: 5000, sweepPayload: {} });
+  queues.answer('readings', async () => tell(await follower.drain(false, tell)), { sweepMs: 2000 });
+  queues.answer('oee', answerOee(context), { sweepMs: 5000 });
   queues.answer(
     'diagnosis',
     async ({ machine_id }) => {
-      if (machine_id === everything) {
+      if (machine_id === undefined) {
         await endShelves(database);
         await watchSilence(database);
       }
-      const machines = machine_id === everything ? await machinesToDiagnose(database) : [machine_id];
+      const machines = machine_id === undefined ? await machinesToDiagnose(database) : [machine_id];
       for (const machine of machines) {
         for (const faultId of await diagnoseMachine(database, machine)) {
           await queues.ring('maintenance', `fault ${faultId}`, { fault_id: faultId });
         }
       }
     },
-    { sweepMs: 15_000, sweepPayload: { machine_id: everything } },
+    { sweepMs: 15_000 },
   );
   queues.answer(
     'maintenance',
     async ({ fault_id }) => {
-      const faults = fault_id === everything ? await faultsToBring(database) : [fault_id];
+      const faults = fault_id === undefined ? await faultsToBring(database) : [fault_id];
       for (const fault of faults) await raiseWorkOrder(database, fault);
-      if (fault_id === everything) await cancelCleared(database);
+      if (fault_id === undefined) await cancelCleared(database);
     },
-    { sweepMs: 15_000, sweepPayload: { fault_id: everything } },
+    { sweepMs: 15_000 },
   );
-  queues.answer('reliability', async ({ machine_ids }) => writeReliability(database, context.clock(), machine_ids), {
-    sweepMs: 2 * minuteMs,
-    sweepPayload: {},
-  });
-  queues.answer('rollups', answerRollups(context), { sweepMs: 10_000, sweepPayload: { from_ms: 0, to_ms: 0 } });
+  queues.answer('reliability', async () => writeReliability(database, context.clock()), { sweepMs: 2 * minuteMs });
+  queues.answer('rollups', answerRollups(context), { sweepMs: 10_000 });
 }
 
 /** Rings for what a drain of the feed found. */
@@ -112,7 +106,7 @@ function answerOee({
   };
 }
 
-function answerRollups(context: AnswerContext): (payload: { from_ms: number; to_ms: number }) => Promise<void> {
+function answerRollups(context: AnswerContext): () => Promise<void> {
   const { database, clock, log } = context;
   let refreshedTo: number | undefined;
   let prunedAt = Number.NEGATIVE_INFINITY;

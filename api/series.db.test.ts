@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { testEngines } from '../core/testing/database.ts';
+import { storeReadings, type TestReading } from '../core/testing/store-readings.ts';
 import type { Series } from './schemas/reading.ts';
 import { createStage, type Stage } from './testing/stage.ts';
-import { storeReadings, type TestReading } from './testing/store-readings.ts';
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
@@ -26,7 +26,7 @@ describe.each(testEngines())('readings and series on %s', (engine) => {
     await database.execute('update signal set expected_interval_seconds = 60 where signal_id = $1', [plant.pressure]);
     const rows: TestReading[] = [];
     for (let n = 0; n < count; n++)
-      rows.push({ signal_id: plant.pressure, time_ms: startMs + n * minuteMs, value: valueOf(n) });
+      rows.push({ signal_id: plant.pressure, time_us: (startMs + n * minuteMs) * 1000, value: valueOf(n) });
     await storeReadings(database, rows);
   });
 
@@ -124,10 +124,10 @@ describe.each(testEngines())('readings and series on %s', (engine) => {
     const { database, plant } = stage;
     const at = nowMs - 10 * minuteMs;
     await storeReadings(database, [
-      { signal_id: plant.temperature, time_ms: at, value: 70 },
-      { signal_id: plant.temperature, time_ms: at + 1000, value: 71, quality: 0 },
-      { signal_id: plant.temperature, time_ms: at + 2000, value: null, quality: 500 },
-      { signal_id: plant.temperature, time_ms: at + 3000, value: 72, quality: 64 },
+      { signal_id: plant.temperature, time_us: at * 1000, value: 70 },
+      { signal_id: plant.temperature, time_us: (at + 1000) * 1000, value: 71, quality: 0 },
+      { signal_id: plant.temperature, time_us: (at + 2000) * 1000, value: null, quality: 500 },
+      { signal_id: plant.temperature, time_us: (at + 3000) * 1000, value: 72, quality: 64 },
     ]);
     const found = await series(plant.temperature, at, nowMs, 100);
     expect(found.resolution).toBe('raw');
@@ -139,8 +139,8 @@ describe.each(testEngines())('readings and series on %s', (engine) => {
   test('a signal that speaks rarely is raw over any range', async () => {
     const { database, plant } = stage;
     await storeReadings(database, [
-      { signal_id: plant.state, time_ms: startMs, value: 6 },
-      { signal_id: plant.state, time_ms: nowMs - 1000, value: 9 },
+      { signal_id: plant.state, time_us: startMs * 1000, value: 6 },
+      { signal_id: plant.state, time_us: (nowMs - 1000) * 1000, value: 9 },
     ]);
     const found = await series(plant.state, startMs, nowMs, 100);
     expect(found).toMatchObject({ resolution: 'raw', last: [6, 9], time_ms: [startMs, nowMs - 1000] });

@@ -1,8 +1,8 @@
 import { beforeAll, expect, test } from 'vitest';
 import { monotonic, now } from '../core/clock.ts';
+import { storeReadings } from '../core/testing/store-readings.ts';
 import { waitUntil } from '../core/testing/wait-until.ts';
 import { createStage, type Stage } from './testing/stage.ts';
-import { storeReadings } from './testing/store-readings.ts';
 import { openStream } from './testing/stream-client.ts';
 
 const startMs = Math.floor(now()) - 3_600_000;
@@ -21,10 +21,10 @@ async function createBusyStage(slowMs: number): Promise<{ stage: Stage; address:
 }
 
 /** One batch of 3,000 readings: an event of some 100 KB. */
-function storeRound(stage: Stage, round: number): Promise<void> {
+function storeRound(stage: Stage, round: number): Promise<number> {
   return storeReadings(
     stage.database,
-    signals.map((signal_id) => ({ signal_id, time_ms: startMs + round, value: round + 0.123456789 })),
+    signals.map((signal_id) => ({ signal_id, time_us: (startMs + round) * 1000, value: round + 0.123456789 })),
   );
 }
 

@@ -3,11 +3,11 @@ import { now } from '../core/clock.ts';
 import { silentLog } from '../core/log.ts';
 import { readSettings } from '../core/settings.ts';
 import { testEngines } from '../core/testing/database.ts';
+import { storeReadings } from '../core/testing/store-readings.ts';
 import { waitUntil } from '../core/testing/wait-until.ts';
 import { buildApp } from './app.ts';
 import { hashToken } from './auth/session.ts';
 import { createStage, type Stage } from './testing/stage.ts';
-import { storeReadings } from './testing/store-readings.ts';
 import { openStream, type StreamReader } from './testing/stream-client.ts';
 
 describe.each(testEngines())('the live stream on %s', (engine) => {
@@ -21,7 +21,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
       live: { tickMs: 50, heartbeatMs: 200, maxClients: 5, slowMs: 60_000, sessionsMs: 200 },
     });
     address = await stage.app.listen({ host: '127.0.0.1', port: 0 });
-    await storeReadings(stage.database, [{ signal_id: stage.plant.temperature, time_ms: startMs, value: 70 }]);
+    await storeReadings(stage.database, [{ signal_id: stage.plant.temperature, time_us: startMs * 1000, value: 70 }]);
   });
   afterEach(async () => {
     for (const reader of open.splice(0)) reader.close();
@@ -55,8 +55,8 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(snapshot.work_orders?.counts).toEqual({ open: 0, overdue: 0, by_priority: [0, 0, 0, 0] });
     expect(reader.events[0]?.name).toBe('snapshot');
     await storeReadings(database, [
-      { signal_id: plant.pressure, time_ms: startMs + 1000, value: 2.5 },
-      { signal_id: plant.temperature, time_ms: startMs + 1000, value: null, quality: 0 },
+      { signal_id: plant.pressure, time_us: (startMs + 1000) * 1000, value: 2.5 },
+      { signal_id: plant.temperature, time_us: (startMs + 1000) * 1000, value: null, quality: 0 },
     ]);
     const values = await reader.next('values');
     expect(new Map(values.signal_id.map((id, index) => [id, [values.value[index], values.quality[index]]]))).toEqual(
@@ -73,10 +73,12 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const { plant, database } = stage;
     const reader = await connect();
     await reader.next('snapshot');
-    await storeReadings(database, [{ signal_id: plant.pressure, time_ms: startMs + 5000, value: 5 }]);
-    await storeReadings(database, [{ signal_id: plant.pressure, time_ms: startMs + 4000, value: 4 }]);
-    await storeReadings(database, [{ signal_id: plant.pressure, time_ms: startMs + 6000, value: 6, historical: true }]);
-    await storeReadings(database, [{ signal_id: plant.temperature, time_ms: startMs + 7000, value: 77 }]);
+    await storeReadings(database, [{ signal_id: plant.pressure, time_us: (startMs + 5000) * 1000, value: 5 }]);
+    await storeReadings(database, [{ signal_id: plant.pressure, time_us: (startMs + 4000) * 1000, value: 4 }]);
+    await storeReadings(database, [
+      { signal_id: plant.pressure, time_us: (startMs + 6000) * 1000, value: 6, historical: true },
+    ]);
+    await storeReadings(database, [{ signal_id: plant.temperature, time_us: (startMs + 7000) * 1000, value: 77 }]);
     await reader.next('values', (data) => data.signal_id.includes(plant.temperature));
     const pressures = reader.events.flatMap((event) =>
       event.name === 'values' && 'signal_id' in event.data
@@ -99,8 +101,8 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(Object.keys(await noValues.next('snapshot')).sort()).toEqual(['alarms', 'server_time_ms']);
     await ofMachine.next('snapshot');
     await storeReadings(database, [
-      { signal_id: plant.pressure, time_ms: startMs + 10_000, value: 1 },
-      { signal_id: plant.temperature, time_ms: startMs + 10_000, value: 2 },
+      { signal_id: plant.pressure, time_us: (startMs + 10_000) * 1000, value: 1 },
+      { signal_id: plant.temperature, time_us: (startMs + 10_000) * 1000, value: 2 },
     ]);
     expect((await ofLine.next('values')).signal_id).toEqual([plant.pressure]);
     expect((await ofMachine.next('values')).signal_id).toEqual([plant.temperature]);
@@ -156,8 +158,8 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const snapshot = await reader.next('snapshot');
     expect(snapshot.values?.signal_id).toEqual([]);
     await storeReadings(database, [
-      { signal_id: plant.temperature, time_ms: startMs + 20_000, value: 1 },
-      { signal_id: other.temperature, time_ms: startMs + 20_000, value: 2 },
+      { signal_id: plant.temperature, time_us: (startMs + 20_000) * 1000, value: 1 },
+      { signal_id: other.temperature, time_us: (startMs + 20_000) * 1000, value: 2 },
     ]);
     await database.execute("update alarm set message = message || '!'");
     expect(await reader.next('values')).toMatchObject({ signal_id: [other.temperature], value: [2] });
@@ -182,7 +184,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     );
     const id = made?.signal_id ?? 0;
     await reader.next('snapshot', () => true, reader.events.length);
-    await storeReadings(database, [{ signal_id: id, time_ms: startMs, value: 12 }]);
+    await storeReadings(database, [{ signal_id: id, time_us: startMs * 1000, value: 12 }]);
     expect(await reader.next('values')).toMatchObject({ signal_id: [id], value: [12] });
   });
 
@@ -198,7 +200,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
       const here = await connect();
       const snapshots = [await here.next('snapshot'), await elsewhere.next('snapshot')];
       expect(snapshots[0]?.values).toEqual(snapshots[1]?.values);
-      await storeReadings(database, [{ signal_id: plant.good, time_ms: startMs, value: 7 }]);
+      await storeReadings(database, [{ signal_id: plant.good, time_us: startMs * 1000, value: 7 }]);
       const changes = [await here.next('values'), await elsewhere.next('values')];
       expect(changes[0]).toEqual(changes[1]);
       expect(changes[0]).toMatchObject({ signal_id: [plant.good], value: [7] });
@@ -249,7 +251,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(lost?.lost).toBeGreaterThan(2);
     await reader.next('snapshot', () => true, seen);
     await waitUntil('readings are stored again', () =>
-      storeReadings(database, [{ signal_id: plant.temperature, time_ms: startMs + 40_000, value: 40 }]).then(
+      storeReadings(database, [{ signal_id: plant.temperature, time_us: (startMs + 40_000) * 1000, value: 40 }]).then(
         () => true,
         () => false,
       ),

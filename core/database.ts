@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { Log } from './log.ts';
-import { pause } from './clock.ts';
+import { monotonic, pause } from './clock.ts';
 import { retryDelay } from './retry.ts';
 
 /** One checked-out connection. `query` takes `$1` parameters; the row type is the caller's promise. */
@@ -160,13 +160,13 @@ export function openDatabase(options: DatabaseOptions): Database {
     withTransaction,
     async listen(channel, onNotify, signal) {
       for (let attempt = 1; !signal.aborted; attempt++) {
-        const startedAt = performance.now();
+        const startedAt = monotonic();
         try {
           await listenOnce(channel, onNotify, signal);
         } catch (error) {
           options.log.warn({ error, channel }, 'listening was interrupted, trying again');
         }
-        if (performance.now() - startedAt > 30_000) attempt = 1;
+        if (monotonic() - startedAt > 30_000) attempt = 1;
         if (!signal.aborted) await pause(retryDelay({ minMs: 100, maxMs: 5000 }, attempt), signal);
       }
     },

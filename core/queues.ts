@@ -6,25 +6,25 @@ import type { Log } from './log.ts';
 /**
  * The queues between rooms. A job is a doorbell: it says that there may be work, never what the work's truth is; the
  * database is the truth, and every worker is also rung by a sweep, so that a lost doorbell costs seconds, not data.
- * Payloads are checked on both sides.
+ * Payloads are checked on both sides. A sweep sends an empty one, which stands for all that may need work.
  */
 export const queuePayloads = {
   /** New batches lie in the feed (`reading_batch`). Rung by ingest after a commit. */
   readings: z.object({}),
-  /** Refresh rollup buckets: the touched source-time range in milliseconds. */
-  rollups: z.object({ from_ms: z.number(), to_ms: z.number() }),
+  /** Refresh the rollup buckets that are due. Rung by its sweep alone. */
+  rollups: z.object({}),
   /** Recompute OEE slices; without machines, those whose slice is running. */
   oee: z.object({
     machine_ids: z.array(z.number()).optional(),
     from_ms: z.number().optional(),
     to_ms: z.number().optional(),
   }),
-  /** An alarm was raised or cleared: diagnose the machine. */
-  diagnosis: z.object({ machine_id: z.number() }),
-  /** A fault was diagnosed: decide about a work order. */
-  maintenance: z.object({ fault_id: z.number() }),
-  /** Recompute MTBF and MTTR. */
-  reliability: z.object({ machine_ids: z.array(z.number()).optional() }),
+  /** An alarm was raised or cleared: diagnose the machine; without one, those that need it. */
+  diagnosis: z.object({ machine_id: z.number().optional() }),
+  /** A fault was diagnosed: decide about a work order; without one, about those that are waiting. */
+  maintenance: z.object({ fault_id: z.number().optional() }),
+  /** Recompute MTBF and MTTR of every machine. Rung by its sweep alone. */
+  reliability: z.object({}),
 } as const satisfies Record<string, z.ZodType>;
 
 export type QueueName = keyof typeof queuePayloads;
@@ -37,19 +37,18 @@ export interface Queues {
    * work (a commit) has already succeeded.
    */
   ring<Name extends QueueName>(name: Name, key: string, payload: QueuePayload<Name>): Promise<void>;
-  /** Starts answering a queue, one job at a time by default, and a sweep every `sweepMs` with `sweepPayload`. */
+  /** Starts answering a queue, one job at a time by default, and a sweep every `sweepMs`. */
   answer<Name extends QueueName>(
     name: Name,
     handler: (payload: QueuePayload<Name>) => Promise<void>,
-    options?: AnswerOptions<Name>,
+    options?: AnswerOptions,
   ): void;
   close(): Promise<void>;
 }
 
-export interface AnswerOptions<Name extends QueueName> {
+export interface AnswerOptions {
   concurrency?: number;
   sweepMs?: number;
-  sweepPayload?: QueuePayload<Name>;
 }
 
 /** The schema that BullMQ's PostgreSQL backend keeps its own tables in; our migrations never touch it. */
@@ -202,11 +201,7 @@ export function openQueues(options: { redisUrl?: string | undefined; databaseUrl
       workers.push(worker);
       if (answerOptions.sweepMs !== undefined) {
         queueOf(name)
-          .upsertJobScheduler(
-            `sweep ${name}`,
-            { every: answerOptions.sweepMs },
-            { name, data: answerOptions.sweepPayload ?? {} },
-          )
+          .upsertJobScheduler(`sweep ${name}`, { every: answerOptions.sweepMs }, { name, data: {} })
           .catch((error: unknown) => log.error({ error, queue: name }, 'the sweep could not be scheduled'));
       }
     },

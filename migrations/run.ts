@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { pause } from '../core/clock.ts';
+import { monotonic, pause } from '../core/clock.ts';
 import { openDatabase, type Connection } from '../core/database.ts';
 import type { Log } from '../core/log.ts';
 import { chooseEngine, type Storage } from './engine.ts';
@@ -78,9 +78,9 @@ async function migrateLocked(connection: Connection, options: MigrateOptions): P
   );
   if (done.length === 0) await createBooks(connection);
   for (const migration of pending) {
-    const startedAt = performance.now();
+    const startedAt = monotonic();
     await apply(connection, engine, migration);
-    options.onApplied?.(migration, performance.now() - startedAt);
+    options.onApplied?.(migration, monotonic() - startedAt);
   }
   const version = pending.at(-1)?.number ?? newest;
   if (options.rawRetentionDays !== undefined && version >= 3) {

@@ -14,21 +14,16 @@ interface MachineRow {
   has_fault_signal: boolean;
 }
 
-/** Computes MTBF, MTTR and availability of the given machines (or all) over every window that ends now. */
-export async function writeReliability(
-  database: Database,
-  nowMs: number,
-  machineIds?: readonly number[],
-): Promise<void> {
+/** Computes MTBF, MTTR and availability of every machine over every window that ends now. */
+export async function writeReliability(database: Database, nowMs: number): Promise<void> {
   const machines = await database.query<MachineRow>(
     `select p.machine_id, p.organization_id,
             (select (extract(epoch from min(started_at)) * 1000)::float8 from machine_state s where s.machine_id = p.machine_id) as first_ms,
             (extract(epoch from p.known_to) * 1000)::float8 as known_ms,
             exists (select 1 from signal s where s.machine_id = p.machine_id and s.kind = 'fault') as has_fault_signal
        from machine_progress p
-      where ($1::int[] is null or p.machine_id = any($1)) and exists (select 1 from machine_state s where s.machine_id = p.machine_id)
+      where exists (select 1 from machine_state s where s.machine_id = p.machine_id)
       order by p.machine_id`,
-    [machineIds ?? null],
   );
   const spans = await readStops(database, machines, nowMs - Math.max(...windowDays) * dayMs);
   for (const days of windowDays) {

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { pause } from '../clock.ts';
+import { monotonic, pause } from '../clock.ts';
 import { environmentWith } from '../settings.ts';
 import { retryDelay } from '../retry.ts';
 import { openLogFile } from './log-file.ts';
@@ -57,10 +57,10 @@ export async function startRoom(options: RoomOptions): Promise<RoomProcess> {
 
   async function keepRunning(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const startedAt = performance.now();
+      const startedAt = monotonic();
       const code = await exitOf(child);
       if (stopping) return;
-      if (performance.now() - startedAt > 60_000) attempt = 1;
+      if (monotonic() - startedAt > 60_000) attempt = 1;
       const delayMs = retryDelay({ minMs: 500, maxMs: 15_000 }, attempt);
       tell(
         `${name} ended (${code}) and is started again in ${(delayMs / 1000).toFixed(1)} s; see ${join(options.logDir, name)}.log`,

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { testEngines } from '../../core/testing/database.ts';
-import { createBackfillStage, stageFolder, stageTime, type BackfillStage } from './backfill-stage.ts';
+import { createBackfillStage, stageFolder, stageTime, type BackfillStage } from './testing/backfill-stage.ts';
 import { StoppedError } from './run.ts';
 
 afterAll(() => rmSync(stageFolder, { recursive: true, force: true }));

@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { testEngines } from '../../core/testing/database.ts';
-import { createBackfillStage, stageDay, stageFolder, stageTime, type BackfillStage } from './backfill-stage.ts';
+import { createBackfillStage, stageDay, stageFolder, stageTime, type BackfillStage } from './testing/backfill-stage.ts';
 import { ColumnError } from './column-map.ts';
 
 afterAll(() => rmSync(stageFolder, { recursive: true, force: true }));

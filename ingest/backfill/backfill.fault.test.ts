@@ -5,7 +5,7 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { environmentWith } from '../../core/settings.ts';
 import { testEngines } from '../../core/testing/database.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
-import { createBackfillStage, stageFolder, stageTime, type BackfillStage } from './backfill-stage.ts';
+import { createBackfillStage, stageFolder, stageTime, type BackfillStage } from './testing/backfill-stage.ts';
 
 afterAll(() => rmSync(stageFolder, { recursive: true, force: true }));
 

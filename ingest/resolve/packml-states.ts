@@ -1,40 +1,20 @@
-/**
- * PackML StateCurrent numbers by name (ANSI/ISA TR88.00.02 PackTags). Names are matched without regard to case,
- * blanks, "-" and "_". OPC 30060 numbers the same states differently: such a machine should send names.
- */
-const names = [
-  'undefined',
-  'clearing',
-  'stopped',
-  'starting',
-  'idle',
-  'suspended',
-  'execute',
-  'stopping',
-  'aborting',
-  'aborted',
-  'holding',
-  'held',
-  'unholding',
-  'suspending',
-  'unsuspending',
-  'resetting',
-  'completing',
-  'complete',
-] as const;
+import { PackState, packStateNames } from '../../core/packml.ts';
 
 const numbers = new Map<string, number>([
-  ...names.map((name, number): [string, number] => [name, number]),
-  ['completed', 17],
-  ['executing', 6],
+  ...Array.from(packStateNames, ([number, name]): [string, number] => [name.toLowerCase(), number]),
+  ['completed', PackState.Complete],
+  ['executing', PackState.Execute],
 ]);
 
-/** The state number of a name such as "Execute" or "UN-HOLDING", or undefined when it is none. */
+/**
+ * The state number of a name such as "Execute" or "UN-HOLDING", or undefined when it is none. Names are matched without
+ * regard to case, blanks, "-" and "_".
+ */
 export function packmlState(name: string): number | undefined {
   return numbers.get(name.length > 32 ? '' : name.toLowerCase().replace(/[\s_-]/g, ''));
 }
 
 /** Whether a number is a PackML state: 0 (Undefined) to 17 (Complete). */
 export function isPackmlState(value: number): boolean {
-  return Number.isInteger(value) && value >= 0 && value <= 17;
+  return packStateNames.has(value);
 }

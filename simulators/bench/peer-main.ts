@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Transform } from 'node:stream';
 import { connect } from 'mqtt';
+import { now } from '../../core/clock.ts';
 import { openDatabase, type Database } from '../../core/database.ts';
 import { silentLog } from '../../core/log.ts';
 import { decodePayload } from '../../core/sparkplug/decode-payload.ts';
@@ -31,7 +32,7 @@ let failure = '';
 
 function done(rows: number): void {
   committed += rows;
-  lastCommitMs = performance.timeOrigin + performance.now();
+  lastCommitMs = now();
 }
 
 const lanes = 10;

@@ -1,5 +1,5 @@
+import { PackState } from '../../core/packml.ts';
 import type { Random } from '../../core/plant/random.ts';
-import { PackState } from './packml.ts';
 
 /** What the world asks of a machine at one moment. */
 export interface Demand {

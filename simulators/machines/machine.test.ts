@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { PackState } from '../../core/packml.ts';
 import type { PlantMachine, PlantSignal } from '../../core/plant/plant-document.ts';
 import { referencePlant } from '../../core/plant/reference-plant.ts';
 import { failureModes, type FailureMode } from './failure.ts';
 import { createLine, type Line } from './line.ts';
 import { createMachine, type Machine, type MachineOptions } from './machine.ts';
-import { PackState } from './packml.ts';
 
 const seed = 1781;
 const plant = referencePlant(seed);

@@ -1,3 +1,4 @@
+import { PackState } from '../../core/packml.ts';
 import { machineClasses, type MachineClass } from '../../core/plant/machine-class.ts';
 import type { PlantMachine } from '../../core/plant/plant-document.ts';
 import { createRandom } from '../../core/plant/random.ts';
@@ -5,7 +6,6 @@ import { createWearing, type Breakdown } from './breakdown.ts';
 import { createCycle, type CycleMemory } from './cycle.ts';
 import { failureEffect, faultCodes, noEffect, type FailureMode } from './failure.ts';
 import type { Line } from './line.ts';
-import { PackState } from './packml.ts';
 import { createSensors, type SensorMemory } from './sensors.ts';
 
 /** What a machine has to remember over a restart of the simulator. */

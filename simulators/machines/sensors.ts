@@ -1,7 +1,7 @@
+import { PackState } from '../../core/packml.ts';
 import { hallTemperature, type MachineClass } from '../../core/plant/machine-class.ts';
 import { createRandom } from '../../core/plant/random.ts';
 import type { FailureEffect } from './failure.ts';
-import { PackState } from './packml.ts';
 
 /** What the machine is doing, as far as its sensors feel it. */
 export interface Drive {

@@ -1,5 +1,5 @@
 import { toTimestamp } from '../../core/clock.ts';
-import { stateNames } from '../machines/packml.ts';
+import { packStateNames } from '../../core/packml.ts';
 import type { Sample, SimulatedMachine } from '../simulated-plant.ts';
 import type { EdgeMessage } from './edge-buffer.ts';
 
@@ -29,7 +29,7 @@ export function createJsonWriter(form: JsonForm): JsonWriter {
   const stamp = (timeMs: number): number | string =>
     form === 'single' || form === 'machine' ? timeMs : toTimestamp(timeMs);
   const valueOf = ({ signal, value }: Sample): number | string =>
-    signal.plant.kind === 'state' && form !== 'array' ? (stateNames.get(Number(value)) ?? value) : value;
+    signal.plant.kind === 'state' && form !== 'array' ? (packStateNames.get(Number(value)) ?? value) : value;
 
   /** Keeps `item` until `enough` of them are there for `topic`, then makes one message of them. */
   function collect(topic: string, item: unknown, readings: number, enough: number): EdgeMessage[] {

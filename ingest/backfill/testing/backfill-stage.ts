@@ -1,13 +1,13 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { now } from '../../core/clock.ts';
-import { createTestDatabase, type TestDatabase } from '../../core/testing/database.ts';
-import { readOptions } from './options.ts';
-import { createProgress } from './progress.ts';
-import { backfill } from './run.ts';
-import type { RunState } from './run-state.ts';
-import type { BadCell } from './sink.ts';
+import { now } from '../../../core/clock.ts';
+import { createTestDatabase, type TestDatabase } from '../../../core/testing/database.ts';
+import { readOptions } from '../options.ts';
+import { createProgress } from '../progress.ts';
+import { backfill } from '../run.ts';
+import type { RunState } from '../run-state.ts';
+import type { BadCell } from '../sink.ts';
 
 /** What the tests of the back-fill share: a folder for files, a database with two machines, and a way to run the command. */
 export interface BackfillStage {
