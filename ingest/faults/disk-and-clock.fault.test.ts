@@ -3,7 +3,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { now, pause } from '../../core/clock.ts';
+import { now } from '../../core/clock.ts';
 import { testEngines } from '../../core/testing/database.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
 import { openFaultStage, type FaultStage } from './testing/fault-stage.ts';

@@ -37,10 +37,12 @@ describe.each(testEngines())('on %s', (engine) => {
     await stage.start();
     await stage.publishDuring(async () => {
       for (let kills = 0; kills < 6; kills++) {
+        const { sent } = stage.publisher;
         // Between 50 and 450 ms after the start: in the middle of receiving, journaling, storing and replaying.
         await pause(50 + kills * 80);
         await stage.ingest.stop('SIGKILL');
         await stage.start();
+        expect(stage.publisher.sent).toBeGreaterThan(sent);
       }
     });
     await stage.expectNothingLostAndNothingTwice('ingest killed with -9 under load', 6);
