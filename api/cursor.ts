@@ -15,15 +15,14 @@ export function encodeCursor(key: CursorKey): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url');
 }
 
+type KeyPart = 'string' | 'time' | 'number';
+
 /** The key in a cursor of `types.length` parts, or undefined for none. Throws a validation problem for a foreign cursor. */
-export function decodeCursor(
-  cursor: string | undefined,
-  types: readonly ('string' | 'number')[],
-): CursorKey | undefined {
+export function decodeCursor(cursor: string | undefined, types: readonly KeyPart[]): CursorKey | undefined {
   if (cursor === undefined) return undefined;
   try {
     const key = keySchema.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
-    if (key.length === types.length && key.every((part, index) => typeof part === types[index])) return key;
+    if (key.length === types.length && key.every((part, index) => isOfType(part, types[index]))) return key;
   } catch {
     // Falls through to the problem below: whatever it is, it is not a cursor of ours.
   }
@@ -34,6 +33,12 @@ export function decodeCursor(
       errors: [{ field: 'cursor', value: cursor, accepted: "the `next` of the list's last page" }],
     },
   );
+}
+
+/** Times are as PostgreSQL writes them in UTC, and numbers are ids and positions: whole. */
+function isOfType(part: string | number, type: KeyPart | undefined): boolean {
+  if (typeof part === 'number') return type === 'number' && Number.isSafeInteger(part);
+  return type === 'string' || (type === 'time' && /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00$/.test(part));
 }
 
 /** Cuts the extra row that was asked for to know whether there is more, and makes the next cursor from the last row kept. */

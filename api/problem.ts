@@ -61,9 +61,11 @@ export function toProblem(error: unknown): ProblemError {
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new ProblemError('malformed', message ?? 'The request could not be read.');
   }
-  // U+0000 from where no schema looks, such as the inside of a cursor.
+  // From where no schema looks, such as the inside of a cursor: U+0000; a number or a time that no column can hold.
   if (code === '22021')
     return new ProblemError('malformed', 'A text holds U+0000, which cannot be compared; leave it out.');
+  if (code === '22003' || code === '22007' || code === '22008')
+    return new ProblemError('malformed', 'A number or a time is beyond what can be stored.');
   if (code === '57014') {
     return new ProblemError('unavailable', 'The question took too long; ask for a shorter range.', {
       retry_after_seconds: 5,

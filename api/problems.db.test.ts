@@ -59,6 +59,48 @@ describe('what goes wrong is answered as problem details', () => {
     expect(answer.body.detail).toContain(accepted);
   });
 
+  test.each([
+    'machines/3000000000',
+    'signals/3000000000',
+    'signals/1/readings?cursor=WyJiZXJsaW4iXQ',
+    'signals?cursor=WzEuNV0',
+    'machines?line=3000000000',
+    'alarms?from=0000-01-01T00:00:00Z',
+    ...['alarms', 'anomalies', 'faults', 'work-orders', 'downtime', 'oee', 'ledger', 'rejected'].map(
+      // A key as the cursor of another list has it: a name and a number.
+      (list) => `${list}?cursor=${Buffer.from('["berlin",7]').toString('base64url')}`,
+    ),
+  ])('a number, a time or a cursor that no row can have: %s', async (path) => {
+    expect(await stage.get(`/api/v1/${path}`)).toMatchObject({
+      status: 400,
+      body: { type: '/problems/validation', errors: [{ value: expect.anything() }] },
+    });
+  });
+
+  test('a number that only the database knows to be too large, inside of a cursor', async () => {
+    const cursor = Buffer.from('[3000000000]').toString('base64url');
+    expect(await stage.get(`/api/v1/signals?cursor=${cursor}`)).toMatchObject({
+      status: 400,
+      body: { type: '/problems/malformed' },
+    });
+  });
+
+  test('the same in a body', async () => {
+    const { machine_ids } = stage.plant;
+    const report = (more: object) =>
+      stage.post('/api/v1/work-orders', { machine_id: machine_ids[0], title: 'It is loud', ...more });
+    const refused = (field: string) => ({ status: 400, body: { type: '/problems/validation', errors: [{ field }] } });
+    expect(await report({ machine_id: 3_000_000_000 })).toMatchObject(refused('machine_id'));
+    expect(await report({ due_at: '0000-06-01T00:00:00Z' })).toMatchObject(refused('due_at'));
+  });
+
+  test('an alarm, an order or a message may have a number above that of a machine', async () => {
+    expect(await stage.get('/api/v1/work-orders/3000000000')).toMatchObject({ status: 404 });
+    for (const path of ['alarms/3000000000/acknowledge', 'rejected/3000000000/replay']) {
+      expect(await stage.post(`/api/v1/${path}`, {}), path).toMatchObject({ status: 404 });
+    }
+  });
+
   test.each(['machines?q=%00', 'signals?q=a%00b', 'discovered?q=%00'])('a text with U+0000: %s', async (path) => {
     expect(await stage.get(`/api/v1/${path}`)).toMatchObject({
       status: 400,

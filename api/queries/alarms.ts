@@ -46,7 +46,7 @@ export async function listAlarms(
   where.add('a.raised_at >= ?', query.from);
   where.add('a.raised_at < ?', query.to);
   if (query.open !== undefined) where.add(`a.state ${query.open === 'true' ? '' : 'not '}${openAlarm}`, true);
-  const after = decodeCursor(query.cursor, ['string', 'number']);
+  const after = decodeCursor(query.cursor, ['time', 'number']);
   if (after !== undefined)
     where.add(`(a.raised_at, a.alarm_id) < (${after.map((part) => where.parameter(part)).join(', ')})`, true);
   const rows = await selectAlarms(connection, where, query.limit + 1);

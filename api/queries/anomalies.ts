@@ -24,7 +24,7 @@ export async function listAnomalies(
   where.add('a.started_at >= ?', query.from);
   where.add('a.started_at < ?', query.to);
   if (query.open !== undefined) where.add(`a.ended_at is ${query.open === 'true' ? 'null' : 'not null'}`, true);
-  const after = decodeCursor(query.cursor, ['string', 'number']);
+  const after = decodeCursor(query.cursor, ['time', 'number']);
   if (after !== undefined)
     where.add(`(a.started_at, a.anomaly_id) < (${after.map((part) => where.parameter(part)).join(', ')})`, true);
   const rows = await connection.query<Anomaly>(

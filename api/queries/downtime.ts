@@ -22,7 +22,7 @@ export async function listDowntime(
 ): Promise<{ items: DowntimeInterval[]; next: string | null }> {
   const where = filter(query);
   const seconds = clippedSeconds(where, query, nowMs);
-  const after = decodeCursor(query.cursor, ['string', 'number']);
+  const after = decodeCursor(query.cursor, ['time', 'number']);
   if (after !== undefined) {
     where.add(`(t.started_at, t.machine_state_id) < (${after.map((part) => where.parameter(part)).join(', ')})`, true);
   }

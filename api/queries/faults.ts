@@ -24,7 +24,7 @@ export async function listFaults(
   where.add('f.started_at >= ?', query.from);
   where.add('f.started_at < ?', query.to);
   if (query.open !== undefined) where.add(`f.ended_at is ${query.open === 'true' ? 'null' : 'not null'}`, true);
-  const after = decodeCursor(query.cursor, ['string', 'number']);
+  const after = decodeCursor(query.cursor, ['time', 'number']);
   if (after !== undefined)
     where.add(`(f.started_at, f.fault_id) < (${after.map((part) => where.parameter(part)).join(', ')})`, true);
   const rows = await selectFaults(connection, where, query.limit + 1);

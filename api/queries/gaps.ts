@@ -38,7 +38,7 @@ export async function listGaps(
   const from = `date_trunc('${unit}', ${where.parameter(query.from)}::timestamptz, 'UTC')`;
   const to = `date_trunc('${unit}', ${where.parameter(query.to)}::timestamptz, 'UTC')`;
   const below = where.parameter(query.below);
-  const after = decodeCursor(query.cursor, ['string', 'number']);
+  const after = decodeCursor(query.cursor, ['time', 'number']);
   const behind =
     after === undefined
       ? ''

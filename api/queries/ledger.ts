@@ -36,7 +36,7 @@ export async function listLedger(
   where.add('b.minute >= ?', query.from);
   where.add('b.minute < ?', query.to);
   where.add('b.source_id = ?', query.source);
-  const after = decodeCursor(query.cursor, ['string', 'number']);
+  const after = decodeCursor(query.cursor, ['time', 'number']);
   const behind =
     after === undefined
       ? ''

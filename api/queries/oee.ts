@@ -73,7 +73,7 @@ export async function listOee(
     where.add(`${range}.started_at < ?`, query.to);
   }
   if (level !== 'machine') where.add(speaksForLine, true);
-  const after = decodeCursor(query.cursor, ['string', 'number']);
+  const after = decodeCursor(query.cursor, ['time', 'number']);
   const having =
     after === undefined ? '' : `where (started_at, id) > (${after.map((part) => where.parameter(part)).join(', ')})`;
   const days = `cross join lateral (select min(started_at) as started_at, max(ended_at) as ended_at from shift_instance x

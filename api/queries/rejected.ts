@@ -64,7 +64,7 @@ export async function listRejected(
   where.add('r.received_at < ?', query.to);
   if (query.resolved !== undefined)
     where.add(`r.resolved_at is ${query.resolved === 'true' ? 'not null' : 'null'}`, true);
-  const after = decodeCursor(query.cursor, ['string', 'number']);
+  const after = decodeCursor(query.cursor, ['time', 'number']);
   if (after !== undefined) {
     where.add(
       `(r.received_at, r.rejected_reading_id) < (${after.map((part) => where.parameter(part)).join(', ')})`,

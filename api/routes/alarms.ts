@@ -11,7 +11,7 @@ import { anomaliesQuery, anomalyPage } from '../schemas/anomaly.ts';
 import { faultPage, faultsQuery } from '../schemas/fault.ts';
 import { reliabilityPage, reliabilityQuery } from '../schemas/reliability.ts';
 import type { Role } from '../schemas/session.ts';
-import { idParameters } from './parameters.ts';
+import { eventIdParameters } from './parameters.ts';
 
 const mayAcknowledge: readonly Role[] = ['engineer', 'planner', 'supervisor', 'technician', 'operator'];
 const mayShelve: readonly Role[] = ['engineer', 'planner', 'supervisor'];
@@ -31,7 +31,7 @@ export function addAlarms(app: App, api: Api): void {
       schema: {
         tags,
         summary: 'I have seen it',
-        params: idParameters,
+        params: eventIdParameters,
         body: acknowledgeBody,
         response: { 200: alarm },
       },
@@ -58,7 +58,7 @@ export function addAlarms(app: App, api: Api): void {
       schema: {
         tags,
         summary: 'Out of sight until a time',
-        params: idParameters,
+        params: eventIdParameters,
         body: shelveBody,
         response: { 200: alarm },
       },

@@ -21,7 +21,7 @@ import {
   replayBody,
 } from '../schemas/ledger.ts';
 import { sourcesAnswer } from '../schemas/source.ts';
-import { idParameters, readRange } from './parameters.ts';
+import { eventIdParameters, idParameters, readRange } from './parameters.ts';
 
 const hourMs = 3_600_000;
 const balanceDays = 31;
@@ -106,7 +106,7 @@ export function addLedger(app: App, api: Api): void {
       schema: {
         tags,
         summary: 'Try a rejected reading once more',
-        params: idParameters,
+        params: eventIdParameters,
         response: { 202: replayAnswer },
       },
     },

@@ -3,7 +3,10 @@ import { toTimestamp } from '../../core/clock.ts';
 import { ProblemError } from '../problem.ts';
 import { idInput } from '../schemas/common.ts';
 
+/** The id of a part of the plant. */
 export const idParameters = z.object({ id: idInput });
+/** The id of something that happened: an alarm, an order, a rejected reading. */
+export const eventIdParameters = z.object({ id: z.coerce.number<number | string>().int().positive() });
 
 /**
  * The range of a question: `to` is now and `from` is `defaultMs` before it when they are not given. Throws a validation

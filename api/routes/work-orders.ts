@@ -17,7 +17,7 @@ import {
   type WorkOrderDetail,
 } from '../schemas/work-order.ts';
 import { allowedTransitions, mayCreate } from '../work-order-rules.ts';
-import { idParameters } from './parameters.ts';
+import { eventIdParameters } from './parameters.ts';
 import { transition } from './work-order-transition.ts';
 
 /** Work orders, maintenance plans, and who does the work. */
@@ -48,7 +48,7 @@ export function addWorkOrders(app: App, api: Api): void {
       schema: {
         tags,
         summary: 'One work order with its evidence and history',
-        params: idParameters,
+        params: eventIdParameters,
         response: { 200: workOrderDetail },
       },
     },
@@ -87,7 +87,7 @@ export function addWorkOrders(app: App, api: Api): void {
       schema: {
         tags,
         summary: 'Move a work order to another state',
-        params: idParameters,
+        params: eventIdParameters,
         body: transitionBody,
         response: { 200: workOrderDetail },
       },

@@ -2,12 +2,17 @@ import { z } from 'zod';
 
 /** What more than one schema needs: identifiers, times, pages. Times are RFC 3339 UTC strings with up to microseconds. */
 export const timestamp = z.iso.datetime().meta({ description: 'RFC 3339, UTC', example: '2026-11-20T06:00:00Z' });
-/** A time given by a caller: RFC 3339 with `Z` or an offset. */
-export const timestampInput = z.iso.datetime({ offset: true });
+/** A time given by a caller: RFC 3339 with `Z` or an offset. PostgreSQL knows no year 0. */
+export const timestampInput = z.iso
+  .datetime({ offset: true })
+  .refine((text) => !text.startsWith('0000'), 'a time from 0001-01-01T00:00:00Z on');
 
 export const id = z.int().positive();
-/** An identifier in a path or query string. */
-export const idInput = z.coerce.number<number | string>().int().positive();
+/** The largest number that the plant's ids can have; those of what happens in it (alarms, orders, readings) go on. */
+const mostId = 2 ** 31 - 1;
+/** An identifier of a part of the plant in a path or query string, and in a body. */
+export const idInput = z.coerce.number<number | string>().int().positive().max(mostId);
+export const idInBody = id.max(mostId);
 /** `true` or `false` in a query string. */
 export const flagInput = z.enum(['true', 'false']);
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { signalSchema } from '../../core/plant/plant-document.ts';
 import { findSignalProblems } from '../../core/plant/plant-rules.ts';
-import { flagInput, id, idInput, pageOf, pageQuery, timestamp } from './common.ts';
+import { flagInput, id, idInBody, idInput, pageOf, pageQuery, timestamp } from './common.ts';
 import { signalKind } from './signal.ts';
 
 /** An address that speaks and is mapped to no signal; its readings are parked until it is. */
@@ -44,8 +44,8 @@ const needed = {
  */
 export const mapBody = z
   .object({
-    signal_id: id.optional(),
-    machine_id: id.optional(),
+    signal_id: idInBody.optional(),
+    machine_id: idInBody.optional(),
     name: name.optional(),
     kind: signalKind.optional(),
     quantity,

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import {
   flagInput,
   id,
+  idInBody,
   idInput,
   machinePlace,
   pageOf,
@@ -100,7 +101,7 @@ export const workOrdersQuery = pageQuery.extend({
 export type WorkOrdersQuery = z.input<typeof workOrdersQuery>;
 
 export const createWorkOrderBody = z.object({
-  machine_id: id,
+  machine_id: idInBody,
   title: z.string().min(3).max(200),
   description: z.string().max(10_000).default(''),
   failure_mode: z.string().min(1).max(100).default('reported'),
@@ -121,7 +122,7 @@ export const transitionBody = z.object({
   /** Needed for work_done. */
   outcome: workOrderOutcome.optional(),
   /** Needed for scheduled: who and when. */
-  assigned_to: id.optional(),
+  assigned_to: idInBody.optional(),
   scheduled_at: timestampInput.optional(),
   /** Needed for merged: the open order it goes into. */
   merge_into: id.optional(),
