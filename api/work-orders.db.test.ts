@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { waitUntil } from '../core/testing/wait-until.ts';
 import type { Role } from './schemas/session.ts';
 import { createStage, type Answer, type Stage } from './testing/stage.ts';
 
@@ -200,6 +201,36 @@ describe('moving an order', () => {
       [id],
     );
     expect(await move(id, 'closed', 'in_progress', 'planner', { note: 'Again' })).toMatchObject({ status: 409 });
+  });
+});
+
+describe('the race for one open order', () => {
+  test('a reopening that meets an order of the same trouble, just being made, is told which', async () => {
+    const { database, plant } = stage;
+    const { work_order_id: id } = (await create({ failure_mode: 'raced' })).body;
+    await database.execute("update work_order set state = 'closed', closed_at = now() where work_order_id = $1", [id]);
+    const [newer, reopened] = await database.withTransaction(async (connection) => {
+      const [made] = await connection.query<{ work_order_id: number }>(
+        `insert into work_order (organization_id, machine_id, failure_mode, title, priority)
+         values ($1, $2, 'raced', 'Found by analytics', 2) returning work_order_id`,
+        [plant.organization_id, plant.machine_ids[0]],
+      );
+      // Not yet committed, so the reopening cannot see it, and waits for it in the unique index.
+      const answer = move(id, 'closed', 'in_progress', 'planner', { note: 'Again' });
+      await waitUntil('the reopening waits for the new order', async () => {
+        const [row] = await database.query<{ waiting: number }>(
+          "select count(*)::int as waiting from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        );
+        return row?.waiting === 1;
+      });
+      return [made, { answer }];
+    });
+    expect(await reopened.answer).toMatchObject({
+      status: 409,
+      body: { type: '/problems/conflict', existing: { id: newer?.work_order_id, state: 'proposed' } },
+    });
+    const [order] = await database.query('select state from work_order where work_order_id = $1', [id]);
+    expect(order).toEqual({ state: 'closed' });
   });
 });
 

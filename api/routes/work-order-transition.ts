@@ -38,7 +38,10 @@ export async function transition(
     case 'allowed':
   }
   needFields(body);
-  if (order.state === 'closed') await checkReopening(connection, order);
+  if (order.state === 'closed') {
+    await checkReopening(connection, order);
+    await connection.query('savepoint before_move');
+  }
   if (body.assigned_to !== undefined) await needEmployee(connection, body.assigned_to);
   let note = body.note;
   let merged: { into: number; number: string } | undefined;
@@ -53,7 +56,16 @@ export async function transition(
     note = `into ${target.number}${note === '' ? '' : `: ${note}`}`;
     merged = { into: target.work_order_id, number: order.number };
   }
-  if (!(await moveWorkOrder(connection, employee.organization_id, employee.employee_id, id, body, note))) {
+  const moved = await moveWorkOrder(connection, employee.organization_id, employee.employee_id, id, body, note).catch(
+    async (error: unknown) => {
+      // An order of the same trouble was committed since we looked: the unique index has the last word.
+      if ((error as { constraint?: unknown }).constraint !== 'work_order_one_open') throw error;
+      await connection.query('rollback to savepoint before_move');
+      await checkReopening(connection, order);
+      return false;
+    },
+  );
+  if (!moved) {
     throw new ProblemError('conflict', `${order.number} cannot become ${body.to} now.`, { existing });
   }
   return merged;
