@@ -53,6 +53,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
     // Without it `close` waits forever for open streams (measured: still pending after 3 s, 0 ms with it).
     forceCloseConnections: true,
     requestTimeout: 30_000,
+    trustProxy: settings.TRUST_PROXY ?? false,
     genReqId: () => `${startedAt}-${(++requests).toString(36)}`,
   }).withTypeProvider<ZodTypeProvider>();
 

@@ -12,12 +12,15 @@ const email = 'admin@millrace.local';
 const password = 'a good password';
 
 beforeAll(async () => {
-  stage = await createStage('postgres', { clock: () => now() + skewMs.value });
+  stage = await createStage('postgres', {
+    clock: () => now() + skewMs.value,
+    environment: { TRUST_PROXY: '10.0.0.1, 10.1.0.0/16' },
+  });
   await ensureAdministrator(stage.database, readSettings({ ADMIN_PASSWORD: password }), silentLog);
 });
 
-function login(body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
-  return stage.ask({ method: 'POST', url: '/api/v1/login', payload: body as object, headers });
+function login(body: unknown, headers: Record<string, string> = {}, remoteAddress = '127.0.0.1'): Promise<Answer> {
+  return stage.ask({ method: 'POST', url: '/api/v1/login', payload: body as object, headers, remoteAddress });
 }
 
 function cookieOf(answer: Answer): string {
@@ -44,8 +47,11 @@ describe('logging in', () => {
   });
 
   test('behind an encrypting proxy marks the cookie as secure', async () => {
-    const answer = await login({ email, password }, { 'x-forwarded-proto': 'https' });
-    expect(String(answer.headers['set-cookie'])).toContain('Secure');
+    const forwarded = { 'x-forwarded-proto': 'https' };
+    const cookie = async (from: string) =>
+      String((await login({ email, password }, forwarded, from)).headers['set-cookie']);
+    expect(await cookie('10.1.2.3')).toContain('Secure');
+    expect(await cookie('10.2.0.1')).not.toContain('Secure');
   });
 
   test('says the same for a wrong password, an unknown address and an employee without a password', async () => {
@@ -86,6 +92,25 @@ describe('logging in', () => {
     skewMs.value = 16 * 60_000;
     expect((await login(body)).status).toBe(401);
     skewMs.value = 0;
+  });
+});
+
+describe('behind a proxy', () => {
+  const proxy = '10.0.0.1';
+  const from = (client: string) => ({ 'x-forwarded-for': client });
+
+  test('one client cannot lock another one out', async () => {
+    const wrong = { email: 'engineer', password: 'wrong' };
+    for (let attempt = 0; attempt < 10; attempt++) await login(wrong, from('192.0.2.1'), proxy);
+    expect((await login(wrong, from('192.0.2.1'), proxy)).status).toBe(429);
+    expect((await login(wrong, from('192.0.2.2'), proxy)).status).toBe(401);
+  });
+
+  test('who is not the proxy cannot say that it is somebody else, and nobody can put a name before the own one', async () => {
+    const wrong = { email: 'technician', password: 'wrong' };
+    for (let attempt = 0; attempt < 10; attempt++) await login(wrong, from(`192.0.2.${attempt}`), '203.0.113.9');
+    expect((await login(wrong, from('192.0.2.77'), '203.0.113.9')).status).toBe(429);
+    expect((await login(wrong, from('192.0.2.78, 203.0.113.9'), proxy)).status).toBe(429);
   });
 });
 

@@ -29,11 +29,17 @@ describe('settings', () => {
       'OPCUA_SERVERS is "{"opc.tcp://a:1": {"secure": true}}"',
     ],
     [{ OPCUA_SERVERS: 'a:1' }, 'OPCUA_SERVERS is "a:1"; accepted is JSON such as {"opc.tcp://press:4840"'],
+    [{ TRUST_PROXY: '10.0.0.1,10.0.0.0/33' }, 'TRUST_PROXY is "10.0.0.1,10.0.0.0/33"; accepted is addresses or ranges'],
+    [{ TRUST_PROXY: 'true' }, 'TRUST_PROXY is "true"'],
     [{ SIMULATE: 'maybe' }, 'SIMULATE is "maybe"; accepted is on or off'],
     [{ JOURNAL_MAX_SIZE: '4 apples' }, 'JOURNAL_MAX_SIZE is "4 apples"; accepted is a size such as 500MB or 4GB'],
     [{ ADMIN_EMAIL: 'nobody' }, 'ADMIN_EMAIL is "nobody"; accepted is an e-mail address'],
   ])('%o is refused with its name, its value and what is accepted', (environment, sentence) => {
     expect(() => readSettings(environment as Record<string, string>)).toThrow(sentence);
+  });
+
+  test('proxies are addresses and ranges of both kinds', () => {
+    expect(readSettings({ TRUST_PROXY: '10.0.0.1, fd00::/8' }).TRUST_PROXY).toEqual(['10.0.0.1', 'fd00::/8']);
   });
 
   test('all wrong settings are named at once', () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 
@@ -23,6 +24,24 @@ const wholeNumber = (least: number, most: number) =>
 const url = (...schemes: string[]) =>
   z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)));
 const opcuaPolicy = z.enum(['None', 'Basic256Sha256', 'Aes128_Sha256_RsaOaep', 'Aes256_Sha256_RsaPss']);
+const listOf = (item: z.ZodType<string, string>) =>
+  z
+    .string()
+    .transform((text) =>
+      text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== ''),
+    )
+    .pipe(z.array(item));
+/** `10.0.0.1` or `10.0.0.0/8`, and the same of IPv6. */
+const addressRange = z.string().refine((text) => {
+  const [address = '', bits, ...rest] = text.split('/');
+  const most = { 4: 32, 6: 128 }[isIP(address)];
+  return (
+    most !== undefined && rest.length === 0 && (bits === undefined || (/^\d+$/.test(bits) && Number(bits) <= most))
+  );
+});
 /** Strict, so that a misspelt name is not a missing protection; a password only by file, because this is shown. */
 const opcuaServer = z.strictObject({
   security: opcuaPolicy.optional(),
@@ -42,21 +61,14 @@ const definitions = {
   DATABASE_URL: [url('postgres', 'postgresql').optional(), 'a postgres:// URL'],
   REDIS_URL: [url('redis', 'rediss').optional(), 'a redis:// or rediss:// URL'],
   MQTT_URL: [url('mqtt', 'mqtts').optional(), 'an mqtt:// or mqtts:// URL'],
-  OPCUA_URLS: [
-    z
-      .string()
-      .transform((text) =>
-        text
-          .split(',')
-          .map((part) => part.trim())
-          .filter((part) => part !== ''),
-      )
-      .pipe(z.array(url('opc.tcp')))
-      .optional(),
-    'opc.tcp:// URLs separated by commas',
-  ],
+  OPCUA_URLS: [listOf(url('opc.tcp')).optional(), 'opc.tcp:// URLs separated by commas'],
   HTTP_HOST: [z.string().min(1).default('127.0.0.1'), 'an address to listen on'],
   HTTP_PORT: [wholeNumber(0, 65_535).default(8080), 'a whole number from 0 to 65535 (0: any free port)'],
+  /** Whose X-Forwarded-For and X-Forwarded-Proto say who asks and how; nobody's without it, since anybody can send them. */
+  TRUST_PROXY: [
+    listOf(addressRange).optional(),
+    'addresses or ranges of the proxies in front of the API, separated by commas, such as 10.0.0.1,172.16.0.0/12',
+  ],
   DATA_DIR: [
     z
       .string()

@@ -83,12 +83,11 @@ export function addSession(app: App, api: Api): void {
 }
 
 function setSessionCookie(request: FastifyRequest, reply: FastifyReply, token: string, maxAge: number): void {
-  const isEncrypted = request.protocol === 'https' || request.headers['x-forwarded-proto'] === 'https';
   void reply.setCookie(sessionCookie, token, {
     path: '/',
     httpOnly: true,
     sameSite: 'lax',
-    secure: isEncrypted,
+    secure: request.protocol === 'https',
     maxAge,
   });
 }

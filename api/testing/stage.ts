@@ -55,7 +55,7 @@ const roles: readonly Role[] = [
  */
 export async function createStage(
   engine: TestDatabase['engine'] = 'postgres',
-  options: { clock?: Clock; live?: AppOptions['live'] } = {},
+  options: { clock?: Clock; live?: AppOptions['live']; environment?: Record<string, string> } = {},
 ): Promise<Stage> {
   const database = await createTestDatabase(engine);
   const plant = await createSmallPlant(database, 'millrace');
@@ -72,7 +72,7 @@ export async function createStage(
   const otherToken = (await openSession(database, { employee_id: otherId, organization_id: other.organization_id }))
     .token;
   const app = await buildApp({
-    settings: readSettings({ LOG_LEVEL: 'silent' }),
+    settings: readSettings({ LOG_LEVEL: 'silent', ...options.environment }),
     database,
     log: silentLog,
     clock: options.clock ?? now,
