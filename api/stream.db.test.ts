@@ -152,6 +152,26 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     });
   });
 
+  test('says in a flood that more has changed than it lists, to everybody whom it concerns', async () => {
+    const { plant, other, database, otherToken } = stage;
+    const quiet = await connect(`?machine=${plant.machine_ids[2]}&topics=alarms`);
+    const elsewhere = await connect('?topics=alarms', otherToken);
+    await Promise.all([quiet.next('snapshot'), elsewhere.next('snapshot')]);
+    // The alarms of the quiet machine and of the other organization are the oldest of 252 in one transaction.
+    await database.execute(
+      `insert into alarm (organization_id, machine_id, kind, priority, state, raised_at, returned_at, message)
+       select case n when 2 then $2::int else $1 end, case n when 1 then $3::int when 2 then $4 else $5 end, 'stale', 3,
+              'returned_unacknowledged', now() + n * interval '1 s', now() + n * interval '2 s', 'flood'
+         from generate_series(1, 252) n order by n`,
+      [plant.organization_id, other.organization_id, plant.machine_ids[2], other.machine_ids[0], plant.machine_ids[0]],
+    );
+    expect(await quiet.next('alarms')).toMatchObject({ counts: { open: 1 }, items: [], more: true });
+    const own = await elsewhere.next('alarms');
+    expect(own).toMatchObject({ counts: { open: 1 }, items: [{ message: 'flood' }] });
+    expect(own).not.toHaveProperty('more');
+    await database.execute("delete from alarm where message = 'flood'");
+  });
+
   test('never shows another organization anything', async () => {
     const { plant, other, database, otherToken } = stage;
     const reader = await connect('', otherToken);
@@ -172,6 +192,22 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     expect(beat.server_time_ms).toBeGreaterThan(startMs);
     const aged = await reader.next('heartbeat', (data) => data.feed_age_ms !== null);
     expect(aged.feed_age_ms).toBeGreaterThanOrEqual(0);
+  });
+
+  test('says how old the readings are that machine states are made of', async () => {
+    const { database } = stage;
+    const before = await connect('?topics=states');
+    expect((await before.next('snapshot')).known_age_ms).toBeNull();
+    await database.execute(
+      `insert into analytics_cursor (follower, gateway_id, sequence, stored_at)
+       values ('live', 1, 1, now() - interval '1 hour'), ('live', 2, 1, now() - interval '5 minutes')`,
+    );
+    const beat = await before.next('heartbeat', (data) => data.known_age_ms !== null);
+    expect(beat.known_age_ms).toBeGreaterThanOrEqual(300_000);
+    expect(beat.known_age_ms).toBeLessThan(400_000);
+    const after = await connect('?topics=states');
+    expect((await after.next('snapshot')).known_age_ms).toBeGreaterThanOrEqual(300_000);
+    await database.execute('delete from analytics_cursor');
   });
 
   test('learns of new signals without a new connection', async () => {

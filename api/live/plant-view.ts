@@ -40,8 +40,8 @@ export interface ChangedRows {
   work_order: Set<number>;
 }
 
-/** More changed rows than this in one tick are not sent one by one; a page that lists them asks again. */
-const mostItems = 200;
+/** Of more changed rows than this in one tick only the newest are sent, and the event says that there are more. */
+export const mostItems = 200;
 
 export const noChanges = (): Changes => ({ states: [], oee: false, alarms: null, faults: [], orders: null });
 
@@ -84,24 +84,25 @@ export async function refreshPlantView(
     view.oee = oee;
   }
   if (rows.alarm.size > 0 || rows.fault.size > 0) {
-    changed.alarms = await readAlarms(connection, newest(rows.alarm));
-    changed.faults = await readFaults(connection, newest(rows.fault));
-    view.alarmCounts = await readOpenAlarmCounts(connection);
+    const counts = await readOpenAlarmCounts(connection);
+    const alarms = await readAlarms(connection, [...rows.alarm], mostItems);
+    changed.faults = await readFaults(connection, [...rows.fault], mostItems);
+    // What changed may be another organization's.
+    if (alarms.length + changed.faults.length > 0 || !isSame(counts, view.alarmCounts)) changed.alarms = alarms;
+    view.alarmCounts = counts;
   }
   if (rows.work_order.size > 0 || due.counts) {
     const counts = await readOpenOrderCounts(connection, nowMs);
-    const orders = await readWorkOrders(connection, newest(rows.work_order), nowMs);
-    if (orders.length > 0 || JSON.stringify(counts) !== JSON.stringify(view.orderCounts)) changed.orders = orders;
+    const orders = await readWorkOrders(connection, [...rows.work_order], nowMs, mostItems);
+    if (orders.length > 0 || !isSame(counts, view.orderCounts)) changed.orders = orders;
     view.orderCounts = counts;
   }
 }
 
-function newest(ids: ReadonlySet<number>): number[] {
-  return [...ids].sort((a, b) => b - a).slice(0, mostItems);
+function isSame(before: unknown, after: unknown): boolean {
+  return JSON.stringify(before) === JSON.stringify(after);
 }
 
 function isSameOee(before: LiveOee | null, after: LiveOee): boolean {
-  return (
-    before !== null && JSON.stringify({ ...before, server_time: '' }) === JSON.stringify({ ...after, server_time: '' })
-  );
+  return before !== null && isSame({ ...before, server_time: '' }, { ...after, server_time: '' });
 }

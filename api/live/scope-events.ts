@@ -3,7 +3,7 @@ import type { OpenCount } from '../queries/open-counts.ts';
 import type { OpenState } from '../queries/open-states.ts';
 import type { AlarmsEvent, OeeEvent, SnapshotEvent, StatesEvent, WorkOrdersEvent } from '../schemas/stream.ts';
 import type { EventWriter } from './events.ts';
-import type { PlantView } from './plant-view.ts';
+import { mostItems, type PlantView } from './plant-view.ts';
 import { isInScope, type Scope } from './scope.ts';
 
 /** The first event of a stream, all from memory. */
@@ -34,15 +34,20 @@ export function changesOf(view: PlantView, scope: Scope, nowMs: number, writer: 
   if (topics.has('alarms') && changed.alarms !== null) {
     const items = changed.alarms.filter((alarm) => isInScope(scope, alarm));
     const faults = changed.faults.filter((fault) => isInScope(scope, fault));
-    if (items.length > 0 || faults.length > 0) {
-      parts.push(writer.write('alarms', { counts: alarmCountsOf(view, scope), items, faults }));
-    }
+    const more = isCut(changed.alarms) || isCut(changed.faults);
+    parts.push(writer.write('alarms', { counts: alarmCountsOf(view, scope), items, faults, ...(more && { more }) }));
   }
   if (topics.has('work_orders') && changed.orders !== null) {
     const items = changed.orders.filter((order) => isInScope(scope, order));
-    parts.push(writer.write('work_orders', { counts: orderCountsOf(view, scope), items }));
+    const more = isCut(changed.orders);
+    parts.push(writer.write('work_orders', { counts: orderCountsOf(view, scope), items, ...(more && { more }) }));
   }
   return parts.length === 0 ? null : Buffer.concat(parts);
+}
+
+/** At the limit it may be all of them; asking again once too often does no harm. */
+function isCut(rows: readonly unknown[]): boolean {
+  return rows.length === mostItems;
 }
 
 function statesOf(view: PlantView, scope: Scope, states: Iterable<OpenState>): StatesEvent {

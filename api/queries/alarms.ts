@@ -54,11 +54,15 @@ export async function listAlarms(
   return { items: page.items.map(toAlarm), next: page.next };
 }
 
-/** These alarms, newest first; those of other organizations are left out by row-level security. */
-export async function readAlarms(connection: Connection, alarmIds: readonly number[]): Promise<Alarm[]> {
+/** The newest `most` of these alarms; those of other organizations are left out by row-level security. */
+export async function readAlarms(
+  connection: Connection,
+  alarmIds: readonly number[],
+  most = alarmIds.length,
+): Promise<Alarm[]> {
   const where = conditions();
   where.add('a.alarm_id = any(?)', alarmIds);
-  return (await selectAlarms(connection, where, alarmIds.length)).map(toAlarm);
+  return (await selectAlarms(connection, where, most)).map(toAlarm);
 }
 
 function selectAlarms(connection: Connection, where: Conditions, limit: number): Promise<Alarm[]> {

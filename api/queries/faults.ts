@@ -32,11 +32,11 @@ export async function listFaults(
   return { items: page.items.map(toFault), next: page.next };
 }
 
-/** These faults, newest first; those of other organizations are left out by row-level security. */
-export async function readFaults(connection: Connection, faultIds: readonly number[]): Promise<Fault[]> {
+/** The newest `most` of these faults; those of other organizations are left out by row-level security. */
+export async function readFaults(connection: Connection, faultIds: readonly number[], most: number): Promise<Fault[]> {
   const where = conditions();
   where.add('f.fault_id = any(?)', faultIds);
-  return (await selectFaults(connection, where, faultIds.length)).map(toFault);
+  return (await selectFaults(connection, where, most)).map(toFault);
 }
 
 function selectFaults(connection: Connection, where: Conditions, limit: number): Promise<Fault[]> {

@@ -43,15 +43,16 @@ export async function listWorkOrders(
   return { items: page.items.map(toWorkOrder), next: page.next };
 }
 
-/** These orders, newest first; those of other organizations are left out by row-level security. */
+/** The newest `most` of these orders; those of other organizations are left out by row-level security. */
 export async function readWorkOrders(
   connection: Connection,
   ids: readonly number[],
   nowMs: number,
+  most = ids.length,
 ): Promise<WorkOrder[]> {
   const where = conditions();
   where.add('o.work_order_id = any(?)', ids);
-  return (await selectOrders(connection, where, nowMs, ids.length)).map(toWorkOrder);
+  return (await selectOrders(connection, where, nowMs, most)).map(toWorkOrder);
 }
 
 /** One order with its evidence and history, newest last, or undefined. */

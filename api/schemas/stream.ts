@@ -50,11 +50,13 @@ export type StatesEvent = z.output<typeof statesEvent>;
 export const oeeEvent = liveOee;
 export type OeeEvent = z.output<typeof oeeEvent>;
 
+/** Only true: more has changed than is listed, anywhere in the plant. Who lists them asks for the list again. */
+const more = z.boolean().optional();
 /** `items` are the alarms (and `faults` the faults) that changed since the last event, newest state; in a snapshot they are empty. */
-export const alarmsEvent = z.object({ counts: alarmCounts, items: z.array(alarm), faults: z.array(fault) });
+export const alarmsEvent = z.object({ counts: alarmCounts, items: z.array(alarm), faults: z.array(fault), more });
 export type AlarmsEvent = z.output<typeof alarmsEvent>;
 
-export const workOrdersEvent = z.object({ counts: workOrderCounts, items: z.array(workOrder) });
+export const workOrdersEvent = z.object({ counts: workOrderCounts, items: z.array(workOrder), more });
 export type WorkOrdersEvent = z.output<typeof workOrdersEvent>;
 
 /** Topics that were not asked for are absent. */

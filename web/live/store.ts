@@ -82,6 +82,8 @@ let tabs: Tabs | undefined;
 let want: Want = { values: 'none' };
 /** Changes that came while the lists were being fetched: they are newer than the answer. */
 let meanwhile: { alarms: Alarm[]; orders: WorkOrder[] } | undefined;
+/** Something was missed while the lists were being fetched. */
+let askAgain = false;
 
 /** Starts the live part of the page: the stream, and the clock that ages what it brought. */
 export function startLive(): void {
@@ -157,7 +159,11 @@ async function isRefused(): Promise<boolean> {
 }
 
 async function loadLists(): Promise<void> {
-  if (meanwhile !== undefined) return;
+  if (meanwhile !== undefined) {
+    askAgain = true;
+    return;
+  }
+  askAgain = false;
   meanwhile = { alarms: [], orders: [] };
   try {
     const [alarms, orders] = await Promise.all([
@@ -177,6 +183,7 @@ async function loadLists(): Promise<void> {
   } finally {
     meanwhile = undefined;
   }
+  if (askAgain) await loadLists();
 }
 
 function applyStates(event: StreamEvents['states']): void {
@@ -221,6 +228,7 @@ function applyValues(event: ValuesEvent): void {
 
 function applyAlarms(event: StreamEvents['alarms']): void {
   alarmCounts.value = event.counts;
+  if (event.more === true) void loadLists();
   meanwhile?.alarms.push(...event.items);
   if (openAlarms.value !== null && event.items.length > 0)
     openAlarms.value = replaced(openAlarms.value, event.items, (a) => a.alarm_id, isOpenAlarm);
@@ -228,6 +236,7 @@ function applyAlarms(event: StreamEvents['alarms']): void {
 
 function applyOrders(event: StreamEvents['work_orders']): void {
   workOrderCounts.value = event.counts;
+  if (event.more === true) void loadLists();
   meanwhile?.orders.push(...event.items);
   if (openOrders.value !== null && event.items.length > 0)
     openOrders.value = replaced<WorkOrder>(openOrders.value, event.items, (o) => o.work_order_id, isOpenOrder);
