@@ -304,6 +304,51 @@ describe('operation', () => {
     expect(part('migrations')).toMatchObject({ ok: true, needed: true });
     expect(part('gateway')).toMatchObject({ ok: true, sentence: 'The last heartbeat of ingest was 5 s ago.' });
     expect(part('feed')).toMatchObject({ ok: false, needed: false, sentence: 'No batch of readings is in the feed.' });
+    expect(part('analytics')).toMatchObject({ ok: true, needed: false, sentence: 'There is nothing to take yet.' });
+  });
+
+  test('health says how far analytics lags behind the feed', async () => {
+    const { database } = stage;
+    const analytics = async () => {
+      const { status, body } = await stage.ask({ url: '/health/ready' });
+      expect(status).toBe(200);
+      return body.parts.find((part: { name: string }) => part.name === 'analytics');
+    };
+    const takenAt = (secondsAgo: number) =>
+      database.execute(
+        `insert into analytics_cursor (follower, gateway_id, sequence, stored_at) values ('live', 1, 1, to_timestamp($1))
+         on conflict (follower, gateway_id) do update set stored_at = excluded.stored_at`,
+        [nowMs / 1000 - secondsAgo],
+      );
+    const storedAt = (secondsAgo: number) =>
+      database.execute(
+        `insert into reading_batch (gateway_id, sequence, readings, payload, stored_at)
+         select gateway_id, last_sequence, 0, '', to_timestamp($1) from gateway
+         on conflict (gateway_id, sequence) do update set stored_at = excluded.stored_at`,
+        [nowMs / 1000 - secondsAgo],
+      );
+    await storedAt(0);
+    expect(await analytics()).toMatchObject({
+      ok: false,
+      sentence: 'Analytics has never taken a reading; start analytics.',
+    });
+    await takenAt(4);
+    expect(await analytics()).toMatchObject({
+      ok: true,
+      needed: false,
+      sentence: 'The newest readings that analytics has taken were stored 4 s ago.',
+    });
+    await takenAt(90);
+    expect(await analytics()).toMatchObject({
+      ok: false,
+      sentence:
+        'Analytics lags: the newest readings that it has taken were stored 90 s ago. States, OEE, alarms and orders are as old.',
+    });
+    // Without newer readings there is nothing that it could have taken.
+    await storedAt(89);
+    expect(await analytics()).toMatchObject({ ok: true });
+    await database.execute('delete from reading_batch');
+    await database.execute('delete from analytics_cursor');
   });
 
   test('health repeats the words of a gateway in trouble and of books that do not balance', async () => {

@@ -96,9 +96,9 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
     const ofMachine = await connect(`?machine=${plant.machine_ids[0]}&topics=values`);
     const noValues = await connect('?topics=alarms');
     const snapshot = await ofLine.next('snapshot');
-    expect(Object.keys(snapshot).sort()).toEqual(['oee', 'server_time_ms', 'values']);
+    expect(Object.keys(snapshot).sort()).toEqual(['known_age_ms', 'oee', 'server_time_ms', 'values']);
     expect(snapshot.values?.signal_id).toEqual([plant.pressure]);
-    expect(Object.keys(await noValues.next('snapshot')).sort()).toEqual(['alarms', 'server_time_ms']);
+    expect(Object.keys(await noValues.next('snapshot')).sort()).toEqual(['alarms', 'known_age_ms', 'server_time_ms']);
     await ofMachine.next('snapshot');
     await storeReadings(database, [
       { signal_id: plant.pressure, time_us: (startMs + 10_000) * 1000, value: 1 },

@@ -66,6 +66,46 @@ describe('the overview', () => {
     ).resolves.toBeUndefined();
   });
 
+  test('lists every alarm of a flood, also those that the stream leaves out', async () => {
+    const page = await open('/alarms');
+    await isLive(page);
+    await page.getByText('No open alarms').waitFor();
+    await stage.database.execute(
+      `insert into alarm (organization_id, machine_id, kind, priority, state, raised_at, message)
+       select organization_id, machine_id, 'stale', 3, 'unacknowledged', now(), 'nothing heard' from machine`,
+    );
+    await page.locator('.alarm-group h2', { hasText: '236' }).waitFor();
+    expect(await page.locator('.alarm-group h2').count()).toBe(1);
+    await stage.database.execute("delete from alarm where kind = 'stale'");
+  });
+
+  test('shows no machine as running when nothing is made of its readings any more', async () => {
+    const taken = (age: string) =>
+      stage.database.execute(
+        `insert into analytics_cursor (follower, gateway_id, sequence, stored_at) values ('live', 1, 1, now() - $1::interval)
+         on conflict (follower, gateway_id) do update set stored_at = excluded.stored_at`,
+        [age],
+      );
+    try {
+      await taken('1 second');
+      const page = await open('/');
+      await isLive(page);
+      const tile = (tone: string) => page.locator(`a[href="/machines/120"].tone-${tone}`);
+      await tile('running').waitFor();
+      await taken('10 minutes');
+      await tile('none').waitFor({ timeout: 20_000 });
+      expect(await page.locator('.tile.tone-running').count()).toBe(0);
+      expect(await tile('none').getAttribute('aria-label')).toContain('No data');
+      await page.getByText(/Analytics has taken no reading for 10:/).waitFor();
+      const opened = await open('/machines/120');
+      await opened.locator('.state-badge.tone-none').waitFor();
+      await taken('1 second');
+      await tile('running').waitFor({ timeout: 20_000 });
+    } finally {
+      await stage.database.execute('delete from analytics_cursor');
+    }
+  });
+
   test('does not shift anything while it is updated', async () => {
     const page = await open('/');
     await isLive(page);

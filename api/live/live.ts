@@ -5,11 +5,12 @@ import type { Log } from '../../core/log.ts';
 import { metric } from '../../core/metrics.ts';
 import { findGoodSessions } from '../auth/session.ts';
 import { withOrganization } from '../organization.ts';
+import { readKnownTo } from '../queries/known-to.ts';
 import type { LiveClient } from './client.ts';
 import { createEventWriter } from './events.ts';
 import { createFeedFollower } from './follow-feed.ts';
 import { loadPlantView, noChanges, refreshPlantView, type ChangedRows, type PlantView } from './plant-view.ts';
-import { snapshotOf } from './scope-events.ts';
+import { snapshotOf, type Moment } from './scope-events.ts';
 import { scopeKey } from './scope.ts';
 import { sendEvents, type Audience } from './send-events.ts';
 
@@ -77,6 +78,7 @@ export function createLive(options: LiveOptions): Live {
   let following: Promise<unknown> | undefined;
   const listeners: Promise<void>[] = [];
   let reload = false;
+  let knownToMs: number | null = null;
   const last = { tick: 0, states: 0, oee: 0, counts: 0, sessions: 0, heartbeat: 0 };
 
   const isDue = (what: keyof typeof last, everyMs: number): boolean => {
@@ -178,6 +180,7 @@ export function createLive(options: LiveOptions): Live {
       oee: isDue('oee', oeeEveryMs),
       counts: isDue('counts', countsEveryMs),
     };
+    if (due.states) knownToMs = await readKnownTo(database);
     for (const [id, organization] of organizations) await tickOrganization(id, organization, due, changedRows);
     if (isDue('sessions', sessionsMs)) await endLostSessions();
   }
@@ -214,7 +217,7 @@ export function createLive(options: LiveOptions): Live {
   }
 
   function sendAll(organization: Organization, view: PlantView): void {
-    skipped.inc(sendEvents(view, organization.audiences.values(), writer, { nowMs: clock(), slowMs }));
+    skipped.inc(sendEvents(view, organization.audiences.values(), writer, { moment: moment(), slowMs }));
   }
 
   async function endLostSessions(): Promise<void> {
@@ -224,13 +227,20 @@ export function createLive(options: LiveOptions): Live {
   }
 
   function feedAgeMs(): number | null {
-    const storedAtMs = feed.storedAtMs();
-    return storedAtMs === null ? null : Math.max(0, clock() - storedAtMs);
+    return ageMs(feed.storedAtMs());
+  }
+
+  function ageMs(atMs: number | null): number | null {
+    return atMs === null ? null : Math.max(0, clock() - atMs);
+  }
+
+  function moment(): Moment {
+    return { server_time_ms: clock(), known_age_ms: ageMs(knownToMs) };
   }
 
   // Apart from the ticks, so that a database that does not answer does not silence the heartbeat.
   const heart = setInterval(() => {
-    const beat = writer.write('heartbeat', { server_time_ms: clock(), feed_age_ms: feedAgeMs() });
+    const beat = writer.write('heartbeat', { ...moment(), feed_age_ms: feedAgeMs() });
     for (const client of clients) if (client.started && client.fullSince() === null) client.send(beat);
   }, heartbeatMs);
   heart.unref();
@@ -253,7 +263,7 @@ export function createLive(options: LiveOptions): Live {
         client.behind = true;
       } else {
         client.started = true;
-        client.send(writer.write('snapshot', snapshotOf(organization.view, client.scope, clock())));
+        client.send(writer.write('snapshot', snapshotOf(organization.view, client.scope, moment())));
       }
       running ??= run();
       ring();

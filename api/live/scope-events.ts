@@ -6,14 +6,17 @@ import type { EventWriter } from './events.ts';
 import { mostItems, type PlantView } from './plant-view.ts';
 import { isInScope, type Scope } from './scope.ts';
 
+/** When something is sent, and how old that is what states and figures are made of. */
+export type Moment = Pick<SnapshotEvent, 'server_time_ms' | 'known_age_ms'>;
+
 /** The first event of a stream, all from memory. */
-export function snapshotOf(view: PlantView, scope: Scope, nowMs: number): SnapshotEvent {
+export function snapshotOf(view: PlantView, scope: Scope, moment: Moment): SnapshotEvent {
   const { topics } = scope;
   return {
-    server_time_ms: nowMs,
+    ...moment,
     ...(topics.has('values') && { values: view.values.all(scope) }),
     ...(topics.has('states') && { states: statesOf(view, scope, view.states.values()) }),
-    ...(topics.has('oee') && { oee: oeeOf(view, scope, nowMs) }),
+    ...(topics.has('oee') && { oee: oeeOf(view, scope, moment.server_time_ms) }),
     ...(topics.has('alarms') && { alarms: { counts: alarmCountsOf(view, scope), items: [], faults: [] } }),
     ...(topics.has('work_orders') && { work_orders: { counts: orderCountsOf(view, scope), items: [] } }),
   };

@@ -2,7 +2,7 @@ import { monotonic } from '../../core/clock.ts';
 import type { LiveClient } from './client.ts';
 import type { EventWriter } from './events.ts';
 import type { PlantView } from './plant-view.ts';
-import { changesOf, snapshotOf } from './scope-events.ts';
+import { changesOf, snapshotOf, type Moment } from './scope-events.ts';
 import type { Scope } from './scope.ts';
 
 /** The clients who look at the same part of a plant; they are all sent the same buffer. */
@@ -20,11 +20,11 @@ export function sendEvents(
   view: PlantView,
   audiences: Iterable<Audience>,
   writer: EventWriter,
-  options: { nowMs: number; slowMs: number },
+  options: { moment: Moment; slowMs: number },
 ): number {
   let skipped = 0;
   for (const { scope, clients } of audiences) {
-    const changes = changesOf(view, scope, options.nowMs, writer);
+    const changes = changesOf(view, scope, options.moment.server_time_ms, writer);
     let snapshot: Buffer | undefined;
     for (const client of clients) {
       const fullSince = client.fullSince();
@@ -37,7 +37,7 @@ export function sendEvents(
       } else if (client.behind) {
         client.behind = false;
         client.started = true;
-        snapshot ??= writer.write('snapshot', snapshotOf(view, scope, options.nowMs));
+        snapshot ??= writer.write('snapshot', snapshotOf(view, scope, options.moment));
         client.send(snapshot);
       } else if (changes !== null) {
         client.send(changes);

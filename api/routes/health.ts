@@ -6,6 +6,7 @@ import { gatewaySilentSeconds } from '../queries/sources.ts';
 import { liveness, readiness, type Readiness } from '../schemas/health.ts';
 
 const feedSilentSeconds = 60;
+const analyticsLagSeconds = 60;
 /** After this long a database that does not answer counts as away; probes usually wait a few seconds themselves. */
 const databaseLimitMs = 3000;
 
@@ -25,7 +26,7 @@ export function addHealth(app: App, api: Api): void {
     {
       schema: {
         tags,
-        summary: 'Database, migrations, feed and gateway',
+        summary: 'Database, migrations, gateway, feed and analytics',
         security: [],
         response: { 200: readiness, 503: readiness },
       },
@@ -43,8 +44,7 @@ export function addHealth(app: App, api: Api): void {
 }
 
 function partsOf(row: ReadinessRow, codeVersion: number): Readiness['parts'] {
-  const { migration, gateways, heartbeat_age, feed_age, troubles, unbalanced } = row;
-  const seconds = (age: number): string => `${Math.max(0, Math.round(age))} s ago`;
+  const { migration, gateways, heartbeat_age, feed_age, analytics_age, troubles, unbalanced } = row;
   return [
     { name: 'database', ok: true, needed: true, sentence: 'The database answers.' },
     {
@@ -78,6 +78,7 @@ function partsOf(row: ReadinessRow, codeVersion: number): Readiness['parts'] {
           ? 'No batch of readings is in the feed.'
           : `The newest batch of readings was stored ${seconds(feed_age)}.`,
     },
+    analyticsPart(feed_age, analytics_age),
     {
       name: 'books',
       ok: unbalanced.length === 0,
@@ -85,6 +86,23 @@ function partsOf(row: ReadinessRow, codeVersion: number): Readiness['parts'] {
       sentence: unbalanced.length === 0 ? 'No open alarm says that books do not balance.' : unbalanced.join(' '),
     },
   ];
+}
+
+/** Behind is who lags behind the feed: of a silent feed there is nothing to take. */
+function analyticsPart(feedAge: number | null, age: number | null): Readiness['parts'][number] {
+  const ok = feedAge === null || (age !== null && age - feedAge <= analyticsLagSeconds);
+  return { name: 'analytics', ok, needed: false, sentence: sentence() };
+
+  function sentence(): string {
+    if (age === null && feedAge === null) return 'There is nothing to take yet.';
+    if (age === null) return 'Analytics has never taken a reading; start analytics.';
+    if (ok) return `The newest readings that analytics has taken were stored ${seconds(age)}.`;
+    return `Analytics lags: the newest readings that it has taken were stored ${seconds(age)}. States, OEE, alarms and orders are as old.`;
+  }
+}
+
+function seconds(age: number): string {
+  return `${Math.max(0, Math.round(age))} s ago`;
 }
 
 function partsWithoutDatabase(error: Error): Readiness['parts'] {

@@ -10,7 +10,7 @@ export const readiness = z.object({
   server_time: timestamp,
   parts: z.array(
     z.object({
-      name: z.enum(['database', 'migrations', 'feed', 'gateway', 'books', 'live']),
+      name: z.enum(['database', 'migrations', 'feed', 'gateway', 'analytics', 'books', 'live']),
       ok: z.boolean(),
       needed: z.boolean(),
       sentence: z.string(),

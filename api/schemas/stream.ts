@@ -59,9 +59,16 @@ export type AlarmsEvent = z.output<typeof alarmsEvent>;
 export const workOrdersEvent = z.object({ counts: workOrderCounts, items: z.array(workOrder), more });
 export type WorkOrdersEvent = z.output<typeof workOrdersEvent>;
 
+/**
+ * How long ago the newest readings were stored that states, OEE and alarms are made of; null when none ever were. Beyond
+ * a minute nobody knows what the machines do: analytics is away, or nothing is stored.
+ */
+const known_age_ms = z.number().nullable();
+
 /** Topics that were not asked for are absent. */
 export const snapshotEvent = z.object({
   server_time_ms: z.number(),
+  known_age_ms,
   values: valuesEvent.optional(),
   states: statesEvent.optional(),
   oee: oeeEvent.optional(),
@@ -71,7 +78,11 @@ export const snapshotEvent = z.object({
 export type SnapshotEvent = z.output<typeof snapshotEvent>;
 
 /** `feed_age_ms`: how long ago the database last stored a batch; null when none was seen. */
-export const heartbeatEvent = z.object({ server_time_ms: z.number(), feed_age_ms: z.number().nullable() });
+export const heartbeatEvent = z.object({
+  server_time_ms: z.number(),
+  feed_age_ms: z.number().nullable(),
+  known_age_ms,
+});
 export type HeartbeatEvent = z.output<typeof heartbeatEvent>;
 
 /** Event name → data, for a client's type map. */

@@ -5,6 +5,7 @@ import { mergeEvent, mergeValues } from './merge.ts';
 
 const snapshot: SnapshotEvent = {
   server_time_ms: 1000,
+  known_age_ms: 100,
   values: { signal_id: [1, 2], value: [10, 20], time_ms: [1, 2], quality: [192, 192] },
   states: { machine_id: [1], state: ['running'], since_ms: [5], fault_code: [null] },
 };
@@ -38,10 +39,12 @@ test('OEE rows are replaced by id and the shifts are those of the last event', (
   expect(merged.oee?.lines).toEqual([row(1, 'a'), row(2, 'b')]);
 });
 
-test('a snapshot replaces everything, a heartbeat only the time', () => {
-  expect(mergeEvent(snapshot, 'snapshot', { server_time_ms: 5 })).toEqual({ server_time_ms: 5 });
-  expect(mergeEvent(snapshot, 'heartbeat', { server_time_ms: 7, feed_age_ms: null })).toEqual({
+test('a snapshot replaces everything, a heartbeat only the times', () => {
+  const newer: SnapshotEvent = { server_time_ms: 5, known_age_ms: null };
+  expect(mergeEvent(snapshot, 'snapshot', newer)).toEqual(newer);
+  expect(mergeEvent(snapshot, 'heartbeat', { server_time_ms: 7, feed_age_ms: null, known_age_ms: 6 })).toEqual({
     ...snapshot,
     server_time_ms: 7,
+    known_age_ms: 6,
   });
 });

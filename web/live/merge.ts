@@ -13,8 +13,10 @@ export function mergeEvent<Name extends keyof StreamEvents>(
   switch (name) {
     case 'snapshot':
       return data as StreamEvents['snapshot'];
-    case 'heartbeat':
-      return { ...sofar, server_time_ms: (data as StreamEvents['heartbeat']).server_time_ms };
+    case 'heartbeat': {
+      const { server_time_ms, known_age_ms } = data as StreamEvents['heartbeat'];
+      return { ...sofar, server_time_ms, known_age_ms };
+    }
     case 'values':
       return { ...sofar, values: mergeValues(sofar.values, data as ValuesEvent) };
     case 'states':

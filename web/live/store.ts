@@ -1,4 +1,4 @@
-import { batch, computed, type Signal, signal } from '@preact/signals';
+import { batch, computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import type { Alarm, AlarmCounts } from '../../api/schemas/alarm.ts';
 import type { MachineStateName } from '../../api/schemas/machine.ts';
 import type { LiveOeeRow, LiveShift } from '../../api/schemas/oee.ts';
@@ -16,6 +16,9 @@ export interface LiveState {
   since_ms: number;
   fault_code: number | null;
 }
+/** Readings of a running plant are stored several times a second; a minute without one is worth a sentence. */
+export const silentMs = 60_000;
+
 export interface LiveValue {
   value: number | null;
   time_ms: number;
@@ -39,6 +42,13 @@ export const openAlarms = signal<ReadonlyMap<number, Alarm> | null>(null);
 export const openOrders = signal<ReadonlyMap<number, WorkOrder> | null>(null);
 /** When the database last stored a batch of readings, by the heartbeats; null while unknown. */
 export const lastStoredAt = signal<number | null>(null);
+/** When the readings were stored that states and figures are made of; null while unknown. */
+const knownTo = signal<number | null>(null);
+/** Since when nothing has been made of readings any more; null while it is. */
+export const unknownSince = computed(() => {
+  const to = knownTo.value;
+  return to !== null && now.value - to > silentMs ? to : null;
+});
 /** Server time that never stands still, for how long something has been standing still. */
 export const wallNow = signal(serverTime.now());
 /** Counts the times when what was missed came in one piece: after a lost connection, a pause, a hidden page. */
@@ -47,7 +57,10 @@ let hasBegun = false;
 /** Whether what the page shows is being kept up to date. */
 export const isMoving = computed(() => connection.value.state === 'live' && pausedSince.value === null);
 
+/** The last state heard of a machine. */
 const states = new Map<number, Signal<LiveState | null>>();
+/** The same, as it may be shown. */
+const presentStates = new Map<number, ReadonlySignal<LiveState | null>>();
 const values = new Map<number, Signal<LiveValue | null>>();
 const oee = {
   site: new Map<number, Signal<LiveOeeRow | null>>(),
@@ -57,9 +70,22 @@ const oee = {
 const valueListeners = new Set<(event: ValuesEvent) => void>();
 const orderListeners = new Set<(order: WorkOrder) => void>();
 
-/** The live state of a machine: one signal each, so that one machine's change redraws one tile. */
-export function stateOf(machineId: number): Signal<LiveState | null> {
-  return entry(states, machineId);
+/**
+ * The live state of a machine: one signal each, so that one machine's change redraws one tile. Without analytics the last
+ * state heard would stand for ever: it is no data as soon as nobody knows any more.
+ */
+export function stateOf(machineId: number): ReadonlySignal<LiveState | null> {
+  let present = presentStates.get(machineId);
+  if (present === undefined) {
+    const heard = entry(states, machineId);
+    present = computed(() => {
+      const since_ms = unknownSince.value;
+      if (since_ms === null || heard.value === null || heard.value.state === 'no_data') return heard.value;
+      return { state: 'no_data', since_ms, fault_code: null };
+    });
+    presentStates.set(machineId, present);
+  }
+  return present;
 }
 export function valueOf(signalId: number): Signal<LiveValue | null> {
   return entry(values, signalId);
@@ -113,12 +139,15 @@ export function setPaused(paused: boolean): void {
 
 /** Applies one message of the stream. Exported for the tests. */
 export function hear(message: LiveMessage): void {
+  if (message.name === 'heartbeat' || message.name === 'snapshot') {
+    const { server_time_ms, known_age_ms } = message.data;
+    serverTime.learn(server_time_ms);
+    knownTo.value = known_age_ms === null ? null : server_time_ms - known_age_ms;
+  }
   if (message.name === 'heartbeat') {
     const { server_time_ms, feed_age_ms } = message.data;
-    serverTime.learn(server_time_ms);
     lastStoredAt.value = feed_age_ms === null ? null : server_time_ms - feed_age_ms;
   }
-  if (message.name === 'snapshot') serverTime.learn(message.data.server_time_ms);
   if (message.name === 'connection') {
     connection.value = message.data;
     if (message.data.state === 'refused') signedIn.value = false;
@@ -193,7 +222,7 @@ function applyStates(event: StreamEvents['states']): void {
       since_ms: event.since_ms[at] ?? 0,
       fault_code: event.fault_code[at] ?? null,
     } as const;
-    const held = stateOf(id);
+    const held = entry(states, id);
     const before = held.peek();
     if (before?.state !== next.state || before.since_ms !== next.since_ms || before.fault_code !== next.fault_code)
       held.value = next;

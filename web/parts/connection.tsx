@@ -1,10 +1,17 @@
 import { useComputed } from '@preact/signals';
 import { formatClockSeconds, formatElapsed } from '../format/times.ts';
-import { connection, isMoving, lastStoredAt, pausedSince, setPaused, wallNow } from '../live/store.ts';
+import {
+  connection,
+  isMoving,
+  lastStoredAt,
+  pausedSince,
+  setPaused,
+  silentMs,
+  unknownSince,
+  wallNow,
+} from '../live/store.ts';
 
 const viewerZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-/** Readings of a running plant are stored several times a second; a minute without one is worth a sentence. */
-const silentMs = 60_000;
 
 /** Live, paused or disconnected since when. Pressing it pauses and resumes. */
 export function ConnectionChip() {
@@ -34,6 +41,9 @@ export function DisconnectedBar() {
     const stored = lastStoredAt.value;
     if (isMoving.value && stored !== null && wallNow.value - stored > silentMs)
       return `No reading has been stored for ${formatElapsed(wallNow.value - stored)} – figures are as old as that`;
+    const since = unknownSince.value;
+    if (isMoving.value && since !== null)
+      return `Analytics has taken no reading for ${formatElapsed(wallNow.value - since)} – states, figures and alarms are as old as that`;
     return null;
   });
   const look = useComputed(() => (sentence.value === null ? 'bar-hidden' : 'bar'));
