@@ -5,7 +5,7 @@ import { storeReadings } from '../core/testing/store-readings.ts';
 import { waitUntil } from '../core/testing/wait-until.ts';
 import { insertSmallPlant, type SmallPlant } from './testing/small-plant.ts';
 import { type RunningAnalytics, startAnalytics } from './testing/start-analytics.ts';
-import { hasRedis, startRedis } from './testing/start-redis.ts';
+import { hasRedis, startRedis } from '../core/testing/redis.ts';
 
 describe.each(['postgres', 'redis'] as const)('analytics with its queues on %s', (backend) => {
   const skip = backend === 'redis' && !hasRedis();

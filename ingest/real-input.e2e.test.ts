@@ -7,7 +7,7 @@ import { expect, test } from 'vitest';
 import { environmentWith } from '../core/settings.ts';
 import { createTestDatabase, testEngines, type TestDatabase } from '../core/testing/database.ts';
 import { waitUntil } from '../core/testing/wait-until.ts';
-import { hasMosquitto, startMosquitto } from './testing/mosquitto.ts';
+import { hasMosquitto, startMosquitto } from '../core/testing/mosquitto.ts';
 import { runIngest } from './testing/run-ingest.ts';
 
 // Recorded input of real machines, through a stock broker, into the tables: what the file says is what the table says.

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { pause } from '../../core/clock.ts';
 import { testEngines } from '../../core/testing/database.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
-import { hasMosquitto, startMosquitto } from '../testing/mosquitto.ts';
+import { hasMosquitto, startMosquitto } from '../../core/testing/mosquitto.ts';
 import { startBrokerProcess } from './testing/broker-process.ts';
 import { openFaultStage, type FaultStage } from './testing/fault-stage.ts';
 import { readBooks } from './testing/stored.ts';

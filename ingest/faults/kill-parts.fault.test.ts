@@ -6,7 +6,7 @@ import { waitUntil } from '../../core/testing/wait-until.ts';
 import { openFaultStage } from './testing/fault-stage.ts';
 import { startKillableDatabase } from './testing/killable-database.ts';
 import { hasRedis, startKillableRedis } from './testing/killable-redis.ts';
-import { startRoom } from './testing/room.ts';
+import { startRoom } from '../../core/testing/room.ts';
 
 /** Analytics has read the feed to its end. */
 async function expectFeedRead(database: Database): Promise<void> {

@@ -6,7 +6,7 @@ import { startBrokerProcess } from './testing/broker-process.ts';
 import { openFaultStage, residentMegabytes } from './testing/fault-stage.ts';
 import { startKillableDatabase } from './testing/killable-database.ts';
 import { hasRedis, startKillableRedis } from './testing/killable-redis.ts';
-import { startRoom } from './testing/room.ts';
+import { startRoom } from '../../core/testing/room.ts';
 
 // `SOAK_KILLS=20 SOAK_MINUTES=1 npm run test:soak` is the short version; without them it takes some 80 minutes an engine.
 const kills = Number(process.env['SOAK_KILLS'] ?? 100);

@@ -3,7 +3,7 @@ import { Aedes } from 'aedes';
 import mqtt, { type IPublishPacket } from 'mqtt';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { waitUntil } from '../../../core/testing/wait-until.ts';
-import { hasMosquitto, startMosquitto, type Mosquitto } from '../../testing/mosquitto.ts';
+import { hasMosquitto, startMosquitto, type Mosquitto } from '../../../core/testing/mosquitto.ts';
 import { takeAcknowledgements, type Acknowledger } from './acknowledge.ts';
 import { connectMqtt, VersionError, type MqttConnection, type MqttVersion } from './connect.ts';
 

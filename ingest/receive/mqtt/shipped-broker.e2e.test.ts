@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import mqtt, { type MqttClient } from 'mqtt';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { waitUntil } from '../../../core/testing/wait-until.ts';
-import { hasMosquitto, startMosquitto } from '../../testing/mosquitto.ts';
+import { hasMosquitto, startMosquitto } from '../../../core/testing/mosquitto.ts';
 
 // Three times what mosquitto keeps for a session by default; the session must outlive a stop of the broker.
 const count = 3000;

@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import { waitUntil } from '../../core/testing/wait-until.ts';
+import { waitUntil } from './wait-until.ts';
 
 export interface Mosquitto {
   url: string;

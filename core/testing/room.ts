@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { environmentWith } from '../../../core/settings.ts';
+import { environmentWith } from '../settings.ts';
 
 export interface Room {
   readonly pid: number;
@@ -13,13 +13,17 @@ export interface Room {
 }
 
 /** A room as the process that it is in production, by the path of its main file, and ready. */
-export async function startRoom(main: string, settings: Record<string, string>): Promise<Room> {
+export async function startRoom(
+  main: string,
+  settings: Record<string, string>,
+  parameters: string[] = [],
+): Promise<Room> {
   let child: ChildProcess;
   let ended: Promise<unknown> = Promise.resolve();
   let detail = '';
 
   async function start(): Promise<void> {
-    child = fork(join(import.meta.dirname, '../../..', main), [], {
+    child = fork(join(import.meta.dirname, '../..', main), parameters, {
       env: environmentWith({ LOG_LEVEL: 'error', ...settings }) as NodeJS.ProcessEnv,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       execArgv: [],
