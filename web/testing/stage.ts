@@ -25,10 +25,15 @@ export interface Stage {
 
 /** The built page on the real API as a process of its own, a database with the reference plant in a shift, a Chromium. */
 export async function createStage(): Promise<Stage> {
-  await build({ root: fileURLToPath(new URL('..', import.meta.url)), logLevel: 'warn' });
   const database = await createTestDatabase();
   const { organization_id } = await importPlant(database, referencePlant(1781));
   await writeShift(database);
+  return { ...(await openPage(database)), organization_id };
+}
+
+/** The built page on the real API as a process of its own, whatever is in the database, and a Chromium. */
+export async function openPage(database: TestDatabase): Promise<Omit<Stage, 'organization_id'>> {
+  await build({ root: fileURLToPath(new URL('..', import.meta.url)), logLevel: 'warn' });
   let api: ApiProcess = await startApi(database.url);
   const browser: Browser = await launchBrowser();
   const troubles: string[] = [];
@@ -56,7 +61,6 @@ export async function createStage(): Promise<Stage> {
 
   return {
     database,
-    organization_id,
     url,
     troubles,
     context,
