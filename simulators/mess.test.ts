@@ -27,7 +27,56 @@ function run(setting: string, count: number) {
   return { sent, counts: mess.counts, times: sent.map((sample) => sample.time_ms / 1000) };
 }
 
+/** What of ten minutes of a line goes out, signal by signal, when the plant is moved on in steps of `tickMs`. */
+function runLine(tickMs: number): Map<string, string[]> {
+  const line = createSimulatedPlant({
+    plant: referencePlant(1),
+    seed: 1,
+    mess: createMess(
+      readChances('late=0.02,missing=0.01,duplicate=0.01,out_of_order=0.01,stuck=0.001,wrong_unit=0.01'),
+      7,
+    ),
+    protocols: ['mqtt'],
+    maxLines: 1,
+  });
+  const start = Date.parse('2026-03-03T07:00:00Z');
+  const sent = new Map<string, string[]>();
+  for (let time = start; time <= start + 600_000; time += tickMs) {
+    line.advance(time, (machine, samples) => {
+      for (const { signal, time_ms, value, is_late } of samples) {
+        const path = `${machine.machine.path}/${signal.plant.name}`;
+        if (!sent.has(path)) sent.set(path, []);
+        sent.get(path)?.push(`${time_ms} ${value}${is_late === true ? ' late' : ''}`);
+      }
+    });
+  }
+  // When a late sample comes depends on when the plant is looked at; that it does, and how late it is, does not.
+  for (const list of sent.values()) list.sort();
+  return sent;
+}
+
 describe('mess', () => {
+  it('befalls each signal alike, however long the steps are in which the plant is moved on', () => {
+    const fine = runLine(1000);
+    const coarse = runLine(30_000);
+    expect(fine.size).toBeGreaterThan(80);
+    expect([...fine.values()].flat().filter((sample) => sample.endsWith('late')).length).toBeGreaterThan(500);
+    expect([...fine].filter(([path, list]) => list.join() !== coarse.get(path)?.join()).map(([path]) => path)).toEqual(
+      [],
+    );
+  });
+
+  it('befalls each signal in its own way', () => {
+    const lists = [...runLine(1000)].filter(([path]) => path.endsWith('/temperature')).map(([, list]) => list);
+    const lateTimes = lists.map((list) =>
+      list
+        .filter((sample) => sample.endsWith('late'))
+        .map((sample) => sample.split(' ')[0]?.slice(0, -3))
+        .join(),
+    );
+    expect(new Set(lateTimes).size).toBe(lists.length);
+  });
+
   it('is none by default of a test, and all that is named in a setting', () => {
     expect(readChances('none')).toEqual(Object.fromEntries(messKinds.map((kind) => [kind, 0])));
     expect(readChances('late=0.01,stuck=.5')).toMatchObject({ late: 0.01, stuck: 0.5, missing: 0 });

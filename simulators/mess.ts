@@ -1,4 +1,4 @@
-import { createRandom } from '../core/plant/random.ts';
+import { createRandom, type Random } from '../core/plant/random.ts';
 import type { Sample } from './simulated-plant.ts';
 
 /** What goes wrong between a sensor and us in real plants, by name. */
@@ -28,17 +28,26 @@ export function readChances(setting: string): Chances {
 /**
  * Makes a mess of samples by chance, each sample at most in one way. Late: 5 to 120 s behind its time. Out of order: it
  * comes after its successor. Stuck: the sensor repeats one value for 60 s. Wrong unit: one value in °F, kPa, or the
- * thousandth unit. Stuck and wrong units happen to measurements only.
+ * thousandth unit. Stuck and wrong units happen to measurements only. Each signal has chances of its own, so that what
+ * befalls it does not depend on when others are asked.
  */
 export function createMess(chances: Chances, seed: number): Mess {
-  const random = createRandom(seed, 'mess');
+  const randoms = new Map<Sample['signal'], Random>();
   const counts = { late: 0, missing: 0, duplicate: 0, out_of_order: 0, stuck: 0, wrong_unit: 0 };
   const total = messKinds.reduce((sum, kind) => sum + chances[kind], 0);
   let late: { dueMs: number; sample: Sample }[] = [];
   const overtaken = new Map<Sample['signal'], Sample>();
   const stuck = new Map<Sample['signal'], { value: Sample['value']; untilMs: number }>();
 
-  function draw(): MessKind | undefined {
+  function randomOf(signal: Sample['signal']): Random {
+    const known = randoms.get(signal);
+    if (known !== undefined) return known;
+    const random = createRandom(seed, `${signal.machine.machine.path}/${signal.plant.name} mess`);
+    randoms.set(signal, random);
+    return random;
+  }
+
+  function draw(random: Random): MessKind | undefined {
     let left = random.next();
     if (left >= total) return undefined;
     for (const kind of messKinds) {
@@ -49,8 +58,9 @@ export function createMess(chances: Chances, seed: number): Mess {
   }
 
   function messUp(sample: Sample): Sample[] {
-    const kind = draw();
     const { signal, time_ms, value } = sample;
+    const random = randomOf(signal);
+    const kind = draw(random);
     const isMeasured = signal.plant.kind === 'measurement' && typeof value === 'number';
     if (kind === undefined || ((kind === 'stuck' || kind === 'wrong_unit') && !isMeasured)) return [sample];
     counts[kind]++;

@@ -105,13 +105,15 @@ export function createSimulatedPlant(options: SimulatedPlantOptions): SimulatedP
       }
     }
   }
-  const samplers = machines.map((machine) => createSampler(machine, seed, mess, intervalSeconds * 1000));
+  const lineSamplers = [...Map.groupBy(machines, ({ site, line }) => `${site}/${line}`).values()].map((ofLine) =>
+    ofLine.map((machine) => createSampler(machine, seed, mess, intervalSeconds * 1000)),
+  );
   const byPath = new Map(machines.map((machine) => [machine.machine.path, machine]));
 
   return {
     machines,
     advance(timeMs, emit) {
-      for (const sampler of samplers) sampler(timeMs, emit);
+      for (const samplers of lineSamplers) advanceLine(samplers, timeMs, emit);
       for (const sample of mess.release(timeMs)) emit(sample.signal.machine, [sample]);
     },
     find: (path) => byPath.get(path),
@@ -119,17 +121,44 @@ export function createSimulatedPlant(options: SimulatedPlantOptions): SimulatedP
   };
 }
 
-function createSampler(machine: SimulatedMachine, seed: number, mess: Mess, intervalMs: number) {
+interface Sampler {
+  /** When the machine speaks next; asked with the time to which the plant moves on. */
+  nextMoment(timeMs: number): number;
+  /** Moves the machine on to that moment, and says what its signals have to say. */
+  speak(emit: Emit): void;
+}
+
+/**
+ * Moves the machines of one line on in the order of their moments, since neighbours feel each other: one machine after
+ * the other, what they do would depend on the length of the step.
+ */
+function advanceLine(samplers: readonly Sampler[], timeMs: number, emit: Emit): void {
+  for (;;) {
+    let first: Sampler | undefined;
+    let firstMs = Infinity;
+    for (const sampler of samplers) {
+      const momentMs = sampler.nextMoment(timeMs);
+      if (momentMs < firstMs) [first, firstMs] = [sampler, momentMs];
+    }
+    if (first === undefined || firstMs > timeMs) return;
+    first.speak(emit);
+  }
+}
+
+function createSampler(machine: SimulatedMachine, seed: number, mess: Mess, intervalMs: number): Sampler {
   const phaseMs = Math.floor(createRandom(seed, `${machine.machine.path} phase`).next() * intervalMs);
   const dueMs = new Float64Array(machine.signals.length);
   const last: (number | string | undefined)[] = machine.signals.map(() => undefined);
   let nextMs = Number.NaN;
 
-  return (timeMs: number, emit: Emit): void => {
-    if (Number.isNaN(nextMs) || timeMs - nextMs > Math.max(longestGapMs, 2 * intervalMs)) {
-      nextMs = Math.ceil((timeMs - phaseMs) / intervalMs) * intervalMs + phaseMs;
-    }
-    for (; nextMs <= timeMs; nextMs += intervalMs) {
+  return {
+    nextMoment(timeMs) {
+      if (Number.isNaN(nextMs) || timeMs - nextMs > Math.max(longestGapMs, 2 * intervalMs)) {
+        nextMs = Math.ceil((timeMs - phaseMs) / intervalMs) * intervalMs + phaseMs;
+      }
+      return nextMs;
+    },
+    speak(emit) {
       machine.machine.step(nextMs);
       const samples: Sample[] = [];
       for (const [index, signal] of machine.signals.entries()) {
@@ -142,7 +171,8 @@ function createSampler(machine: SimulatedMachine, seed: number, mess: Mess, inte
         dueMs[index] = nextMs + signal.plant.expected_interval_seconds * 1000;
         samples.push(...mess.pass({ signal, time_ms: nextMs, value }));
       }
+      nextMs += intervalMs;
       if (samples.length > 0) emit(machine, samples);
-    }
+    },
   };
 }
