@@ -51,4 +51,16 @@ describe('shift instances', () => {
       { name: 'evening', at: '16:00-00:00' },
     ]);
   });
+
+  it('a calendar with two shifts at once, from before that was refused, is worked one after the other', async () => {
+    await database.query('delete from shift_instance');
+    await setShifts(['early', '06:00', '14:00'], ['day', '08:00', '16:00'], ['noon', '11:00', '12:00']);
+    for (const at of [12.5, 12.6, 15, 17]) {
+      await write(midnight + at * hour);
+      expect(await instances()).toEqual([
+        { name: 'early', at: '06:00-14:00' },
+        { name: 'day', at: '14:00-16:00' },
+      ]);
+    }
+  });
 });

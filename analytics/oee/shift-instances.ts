@@ -25,7 +25,7 @@ export async function writeShiftInstances(
   await database.withTransaction(async (connection) => {
     await connection.query("select pg_advisory_xact_lock(hashtext('analytics shifts'))");
     const begun = await readBegun(connection, fromMs, nowMs);
-    const instances = expandShifts(await readShifts(connection), fromMs, toMs).flatMap((one) => cutBegun(one, begun));
+    const instances = cutOverlaps(expandShifts(await readShifts(connection), fromMs, toMs), begun);
     await connection.query(
       `delete from shift_instance
         where started_at > to_timestamp($1::float8 / 1000) and started_at < to_timestamp($2::float8 / 1000)
@@ -49,7 +49,22 @@ async function readBegun(connection: Connection, fromMs: number, nowMs: number):
   );
 }
 
-/** The instance without the time of others of its site that have begun; none when nothing is left of it. */
+/**
+ * The instances without the time of others of their site that have begun or begin before them: a calendar from before
+ * overlaps were refused may still hold two shifts at once.
+ */
+function cutOverlaps(instances: readonly ShiftInstance[], begun: readonly Begun[]): ShiftInstance[] {
+  const taken = [...begun];
+  return instances
+    .toSorted((one, other) => one.started_ms - other.started_ms)
+    .flatMap((instance) => {
+      const left = cutBegun(instance, taken);
+      taken.push(...left);
+      return left;
+    });
+}
+
+/** The instance without the time of others of its site that come first; none when nothing is left of it. */
 function cutBegun(instance: ShiftInstance, begun: readonly Begun[]): ShiftInstance[] {
   const { shift_id, site_id, production_date } = instance;
   let { started_ms, ended_ms } = instance;

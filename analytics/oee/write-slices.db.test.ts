@@ -194,6 +194,22 @@ describe.each(testEngines())('OEE slices on %s', (engine) => {
     expect(await database.query('select 1 from oee_slice where machine_id = $1', [silent?.machine_id])).toEqual([]);
   });
 
+  it('two shifts that ran at once, from before that was refused, share no hour: the first has it', async () => {
+    const ids = plant.machines.map((machine) => machine.machine_id);
+    const before = await slices();
+    await database.query(
+      `insert into shift_instance (organization_id, site_id, shift_id, production_date, started_at, ended_at)
+       select organization_id, site_id, shift_id, production_date + 100, started_at + interval '8 hours', ended_at
+         from shift_instance where started_at = to_timestamp($1::float8 / 1000)`,
+      [day],
+    );
+    await writeSlices(database, { from_ms: day + 10 * hour, to_ms: day + 12 * hour, machine_ids: ids });
+    expect(await slices()).toEqual(before);
+    await database.query('delete from shift_instance where started_at = to_timestamp($1::float8 / 1000)', [
+      day + 8 * hour,
+    ]);
+  });
+
   it('a product without an ideal cycle leaves the ideal time unknown, not zero', async () => {
     await database.query(`update production_minute set product_id = null where minute = '2026-03-02T11:40Z'`);
     await writeSlices(database, {

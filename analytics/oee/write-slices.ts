@@ -36,7 +36,8 @@ export async function writeSlices(
 }
 
 const slicesSql = `with wanted as materialized (
-       select m.organization_id, m.machine_id, m.line_id, s.shift_instance_id, s.breaks,
+       -- A database from before shifts were cut against each other may hold two that run in one hour: the first has it.
+       select distinct on (m.machine_id, greatest(hour, s.started_at)) m.organization_id, m.machine_id, m.line_id, s.shift_instance_id, s.breaks,
               greatest(hour, s.started_at) as started_at, least(hour + interval '1 hour', s.ended_at) as ended_at,
               p.known_to, p.heard_at, first_heard.at as first_heard
          from machine m
@@ -47,7 +48,8 @@ const slicesSql = `with wanted as materialized (
           and s.started_at < least(to_timestamp($2::float8 / 1000), p.known_to) and s.ended_at > to_timestamp($1::float8 / 1000)
         cross join lateral generate_series(date_trunc('hour', greatest(s.started_at, to_timestamp($1::float8 / 1000))),
                                            least(s.ended_at, to_timestamp($2::float8 / 1000), p.known_to), interval '1 hour') hour
-        where $3::int[] is null or m.machine_id = any($3))
+        where $3::int[] is null or m.machine_id = any($3)
+        order by m.machine_id, greatest(hour, s.started_at), s.started_at, s.shift_instance_id)
      , slice as materialized (
        select w.*, tstzrange(w.started_at, least(w.ended_at, w.known_to)) as known,
               least(w.ended_at - case when w.heard_at >= w.ended_at + interval '1 minute' then interval '0'

@@ -60,6 +60,28 @@ describe.each(testEngines())('a plant in the database (%s)', (engine) => {
     expect(left.employees).toHaveLength(reference.employees.length);
   });
 
+  it('refuses a shift that overlaps one which the database has and the file has not, unless that is removed', async () => {
+    const database = await createTestDatabase(engine);
+    const withShift = (name: string, start: string, end: string): Plant => {
+      const shifts = [{ name, start, end }];
+      const { plant } = checkPlant({
+        enterprise: 'acme',
+        sites: [{ name: 'graz', time_zone: 'Europe/Vienna', shifts }],
+      });
+      if (plant === undefined) throw new Error('not a plant');
+      return plant;
+    };
+    const shifts = () => database.query('select name from shift order by 1');
+    await importPlant(database, withShift('Early', '06:00', '14:00'));
+    await importPlant(database, withShift('Late', '14:00', '22:00'));
+    await expect(importPlant(database, withShift('Day', '08:00', '16:00'))).rejects.toThrow(
+      'The shifts "Early" and "Day" of site graz are worked at the same time',
+    );
+    expect(await shifts()).toEqual([{ name: 'Early' }, { name: 'Late' }]);
+    await importPlant(database, withShift('Day', '08:00', '16:00'), true);
+    expect(await shifts()).toEqual([{ name: 'Day' }]);
+  });
+
   it('imports nothing when one statement fails', async () => {
     const database = await createTestDatabase(engine);
     const broken = structuredClone(reference);

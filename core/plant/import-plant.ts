@@ -1,5 +1,6 @@
 import type { Connection, Database } from '../database.ts';
 import type { Plant } from './plant-document.ts';
+import { findShiftOverlaps, type ShiftTime } from './shift-overlaps.ts';
 
 export interface ImportResult {
   organization_id: number;
@@ -35,8 +36,30 @@ export async function importPlant(database: Database, plant: Plant, remove = fal
       const list = rows[table as keyof PlantRows];
       written[table] = list.length === 0 ? 0 : await connection.execute(write, [organization_id, JSON.stringify(list)]);
     }
+    await refuseOverlaps(connection, organization_id);
     return { organization_id, written, removed };
   });
+}
+
+/** The shifts of a file do not overlap; one that the database has and the file has not may still overlap one of them. */
+async function refuseOverlaps(connection: Connection, organizationId: number): Promise<void> {
+  const sites = await connection.query<{ site: string; shifts: ShiftTime[] }>(
+    `select site.name as site,
+            json_agg(json_build_object('name', s.name, 'weekdays', s.weekdays,
+              'start', (extract(epoch from s.start_time) / 60)::float8, 'end', (extract(epoch from s.end_time) / 60)::float8)
+              order by s.shift_id) as shifts
+       from shift s join site using (site_id) where s.organization_id = $1 group by site.site_id`,
+    [organizationId],
+  );
+  for (const { site, shifts } of sites) {
+    const [pair] = findShiftOverlaps(shifts);
+    if (pair === undefined) continue;
+    const [one, other] = pair.map((position) => `"${shifts[position]?.name}"`);
+    throw new Error(
+      `The shifts ${one} and ${other} of site ${site} are worked at the same time, so nothing was imported. What the ` +
+        'database has and the file has not stays: give the shift its old name, or import with --remove.',
+    );
+  }
 }
 
 type PlantRows = ReturnType<typeof plantRows>;

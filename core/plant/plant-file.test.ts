@@ -125,6 +125,20 @@ describe('a plant as CSV', () => {
     expect(rows).toEqual(rows.toSorted((one, two) => one - two));
   });
 
+  it.each([
+    ['Late,mon-fri,13:00,21:00', 'Late', 'Day'],
+    ['Night,mon-thu,22:00,06:30', 'Night', 'Day'],
+    ['Dawn,sat,05:00,07:00', '', ''],
+    ['Sunday,sun,22:00,06:00', '', ''],
+    ['Sunday,sun,22:00,06:01', 'Sunday', 'Day'],
+    ['Round the clock,wed,12:00,12:00', 'Round the clock', 'Day'],
+  ])('a site has one shift at a time: %s beside Day, mon-fri, 06:00 to 14:00', (shift, name, other) => {
+    const row = `shift,graz,,,,,,,,${shift},,,,,,,,,,\n`;
+    const problems = problemsOf(() => readPlantCsv(small + row));
+    const said = `a time of ${name} in which ${other} is not worked (06:00 to 14:00).`;
+    expect(problems.map((problem) => problem.split('accepted is ')[1])).toEqual(name === '' ? [] : [said]);
+  });
+
   it('says where a name, a time zone or the enterprise is missing', () => {
     const problems = problemsOf(() => readPlantCsv('record,site,time_zone\nsite,graz,\nsite,,Europe/Vienna\n'));
     expect(problems).toHaveLength(3);

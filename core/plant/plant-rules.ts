@@ -1,9 +1,12 @@
+import { findShiftOverlaps } from './shift-overlaps.ts';
+
 export type Path = (string | number)[];
 /** Something wrong in a plant: where, and what would be accepted there. */
 export interface PlantProblem {
   path: Path;
   accepted: string;
 }
+const everyDay = [1, 2, 3, 4, 5, 6, 7];
 type Report = (path: Path, accepted: string) => void;
 
 /**
@@ -40,6 +43,7 @@ export function findPlantProblems(plant: unknown): PlantProblem[] {
 
 function findShiftProblems(site: unknown, path: Path, report: Report): void {
   findRepeats(list(site, 'shifts'), [...path, 'shifts'], 'name', 'a shift name used once in its site', report);
+  findOverlappingShifts(list(site, 'shifts'), [...path, 'shifts'], report);
   for (const [index, shift] of list(site, 'shifts').entries()) {
     const start = minutes(shift, 'start');
     const end = minutes(shift, 'end');
@@ -57,6 +61,22 @@ function findShiftProblems(site: unknown, path: Path, report: Report): void {
         report([...path, 'shifts', index, 'breaks', breakIndex], accepted);
       }
     }
+  }
+}
+
+function findOverlappingShifts(shifts: unknown[], path: Path, report: Report): void {
+  const timed = shifts.flatMap((shift, index) => {
+    const start = minutes(shift, 'start');
+    const end = minutes(shift, 'end');
+    if (start === undefined || end === undefined) return [];
+    const weekdays = field(shift, 'weekdays') === undefined ? everyDay : list(shift, 'weekdays').map(Number);
+    return [{ index, name: text(shift, 'name') ?? '', weekdays, start, end }];
+  });
+  for (const [earlier, later] of findShiftOverlaps(timed)) {
+    const { index = 0, name } = timed[later] ?? {};
+    const other = shifts[timed[earlier]?.index ?? 0];
+    const times = `${text(other, 'start')} to ${text(other, 'end')}`;
+    report([...path, index, 'start'], `a time of ${name} in which ${text(other, 'name')} is not worked (${times})`);
   }
 }
 
