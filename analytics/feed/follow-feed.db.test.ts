@@ -19,7 +19,7 @@ describe.each(testEngines())('the follower on %s', (engine) => {
     database = await createTestDatabase(engine);
   });
 
-  it.each([5, 1234])('seed %d gives the same from ordered, shuffled and restarted data', async (seed) => {
+  it.each([5, 8, 10])('seed %d gives the same from ordered, shuffled and restarted data', async (seed) => {
     const ordered = await insertSmallPlant(database, 2, `ordered ${engine} ${seed}`);
     let follower = follow(database);
     const readings = await makeReadings(database, ordered, startUs, seed);

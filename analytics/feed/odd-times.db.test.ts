@@ -22,7 +22,7 @@ describe.each(testEngines())('readings of odd times on %s', (engine) => {
   let machines: SmallMachine[];
   beforeAll(async () => {
     database = await createTestDatabase(engine);
-    ({ machines } = await insertSmallPlant(database, 8));
+    ({ machines } = await insertSmallPlant(database, 10));
   });
 
   const follow = () => createFollower({ database, log: silentLog, urgentMs: 0, idleMs: 0, recomputeAfterMs: 0 });
@@ -39,6 +39,57 @@ describe.each(testEngines())('readings of odd times on %s', (engine) => {
     for (let round = 0; round < 4; round++) await follower.drain(true);
     return follower;
   };
+
+  it.each([
+    ['while the quality of its state is bad', 8],
+    ['in a planned stop', 9],
+  ])('what a machine makes %s stays out of OEE as its time does, live and computed again', async (what, machine) => {
+    const start = nowUs - 5 * hourUs - ((nowUs - 5 * hourUs) % hourUs);
+    const readings: { signal: string; second: number; value: number | null; quality?: number }[] = [
+      { signal: 'state', second: 0, value: execute },
+      ...(machine === 8
+        ? [
+            { signal: 'state', second: 600, value: null, quality: 0 },
+            { signal: 'state', second: 1200, value: execute },
+          ]
+        : [
+            { signal: 'mode', second: 600, value: 2 },
+            { signal: 'mode', second: 1200, value: 1 },
+          ]),
+      ...Array.from({ length: 361 }, (_, count) => ({ signal: 'good', second: count * 5, value: count })),
+    ];
+    const stored = readings
+      .toSorted((a, b) => a.second - b.second)
+      .map(({ signal, second, ...rest }) => ({
+        signal_id: machines[machine]?.signals[signal] ?? 0,
+        time_us: start + second * 1e6,
+        ...rest,
+      }));
+    const counted = () =>
+      database.query(
+        `select observed, sum(total_count) as pieces from production_minute where machine_id = $1 group by 1 order by 1`,
+        [machines[machine]?.machine_id],
+      );
+    const expected = [
+      { observed: false, pieces: 120 },
+      { observed: true, pieces: 240 },
+    ];
+    await storeReadings(database, stored);
+    const follower = await settle();
+    expect(await counted()).toEqual(expected);
+    await database.query(
+      `insert into machine_recompute (machine_id, from_time, to_time) values ($1, to_timestamp($2::float8 / 1e6), to_timestamp($2::float8 / 1e6) + interval '30 minutes')`,
+      [machines[machine]?.machine_id, start],
+    );
+    await settle(follower);
+    expect(await counted()).toEqual(expected);
+    await writeShiftInstances(database, start / 1000, start / 1000 + 3600e3, start / 1000);
+    const ids = [machines[machine]?.machine_id ?? 0];
+    await writeSlices(database, { from_ms: start / 1000, to_ms: start / 1000 + 3600e3 - 1, machine_ids: ids });
+    expect(
+      await database.query('select running_seconds, total_count from oee_slice where machine_id = $1', [ids[0]]),
+    ).toEqual([{ running_seconds: 1200, total_count: 240 }]);
+  });
 
   it('one old Execute is no more running than the silence limit allows, live and computed again', async () => {
     const old = nowUs - 1000 * 24 * hourUs;

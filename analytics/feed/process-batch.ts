@@ -7,7 +7,9 @@ import { counterGain } from '../oee/counters.ts';
 import { Role } from '../plant.ts';
 import {
   hear,
+  type Interval,
   type IntervalSink,
+  isPlannedBefore,
   isSettled,
   loseState,
   tellFault,
@@ -15,6 +17,7 @@ import {
   tellOrder,
   tellState,
 } from '../states/machine-states.ts';
+import { unplannedStates } from '../states/packml.ts';
 import { aheadToleranceUs, takeEarly } from './early-readings.ts';
 import type { Live, MachineMemory } from './live.ts';
 import { addCount, addLateHeard, noteInterval } from './outcome.ts';
@@ -47,7 +50,10 @@ export function knowsAll(live: Live, readings: ReadingColumns): boolean {
 export function processBatch(live: Live, readings: ReadingColumns, liveRows: number, storedAtMs: number): void {
   const { plant, outcome, last_us: lastUs } = live;
   let machine = -1;
-  const sink: IntervalSink = (startedUs, interval) => noteInterval(outcome, machine, startedUs, interval);
+  const sink: IntervalSink = (startedUs, interval) => {
+    noteInterval(outcome, machine, startedUs, interval);
+    if (interval?.ended_us === null) recountSince(live, machine, interval);
+  };
   for (let row = 0; row < readings.length; row++) {
     const slot = plant.slot_of[readings.signal_id[row] ?? 0] ?? -1;
     if (slot < 0) continue;
@@ -157,20 +163,34 @@ function takeFaultAlarm(live: Live, machine: number, slot: number, code: number,
     alarms.push({ machine, slot, kind: 'fault_code', raised: true, at_us: timeUs, limit: null, value: code });
 }
 
+/** Pieces shown after the interval began were already booked by the state before it. */
+function recountSince(live: Live, machine: number, { started_us: startedUs, state }: Interval): void {
+  const memory = live.machines[machine];
+  if (memory === undefined || memory.counted_us <= startedUs) return;
+  const before = memory.states.previous?.state;
+  if (unplannedStates.includes(state) === (before !== undefined && unplannedStates.includes(before))) return;
+  live.outcome.recompute.push({ machine, from_us: startedUs, to_us: memory.counted_us });
+}
+
 function takeCount(live: Live, memory: MachineMemory, slot: number, timeUs: number, value: number): void {
   const signal = live.plant.signals[slot];
   if (signal?.weights == null) return;
   const gain = counterGain(live.counter_value[slot] ?? Number.NaN, value, signal.rollover);
-  const observed = (memory.states.gap_ended_us ?? 0) <= (live.counter_us[slot] ?? 0);
+  const lastUs = live.counter_us[slot] ?? 0;
   live.counter_value[slot] = value;
   live.counter_us[slot] = timeUs;
   memory.counted_us = Math.max(memory.counted_us, timeUs);
   if (gain === 0) return;
+  const gapEndedUs = memory.states.gap_ended_us ?? 0;
+  const planned = isPlannedBefore(memory.states, timeUs);
+  // Out of order with the states: which one held then is no longer in memory.
+  if (planned === null || gapEndedUs > timeUs)
+    live.outcome.recompute.push({ machine: signal.machine, from_us: timeUs, to_us: timeUs });
   addCount(live.outcome, {
     machine: signal.machine,
     minute_us: Math.floor(timeUs / 60e6) * 60e6,
     order: memory.order,
-    observed,
+    observed: planned !== false && gapEndedUs <= lastUs,
     total: gain * signal.weights.total,
     good: gain * signal.weights.good,
     reject: gain * signal.weights.reject,

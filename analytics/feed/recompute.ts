@@ -41,16 +41,14 @@ export async function recomputeMarked(
     const machine = live.plant.machine_of.get(machine_id);
     if (machine === undefined) continue;
     const endUs = Math.min(to_us, from_us + pieceUs);
-    if (endUs < to_us) {
-      await connection.query(
-        `insert into machine_recompute (machine_id, from_time, to_time)
-         values ($1, to_timestamp($2::float8 / 1e6), to_timestamp($3::float8 / 1e6))`,
-        [machine_id, endUs, to_us],
-      );
-    }
+    if (endUs < to_us) await mark(connection, machine_id, endUs, to_us);
     const memory = live.machines[machine];
     const states = await recomputeStates(connection, live, machine, from_us, endUs);
-    if (memory !== undefined && states !== null) memory.states = states;
+    if (memory !== undefined && states.memory !== null) memory.states = states.memory;
+    // Pieces elsewhere must follow the states: in the next round, which finds the states as they are.
+    const { recount } = states;
+    if (recount !== null && (recount.from_us < from_us || recount.to_us > endUs))
+      await mark(connection, machine_id, recount.from_us, recount.to_us);
     const counts = await recomputeCounts(connection, live, machine, from_us, endUs);
     await connection.query(
       `delete from production_minute where machine_id = $1
@@ -67,4 +65,12 @@ export async function recomputeMarked(
     done.push({ machine_id, from_us: Math.min(from_us, counts.from_us), to_us: Math.max(endUs, counts.to_us) });
   }
   return done;
+}
+
+async function mark(connection: Connection, machineId: number, fromUs: number, toUs: number): Promise<void> {
+  await connection.query(
+    `insert into machine_recompute (machine_id, from_time, to_time)
+     values ($1, to_timestamp($2::float8 / 1e6), to_timestamp($3::float8 / 1e6))`,
+    [machineId, fromUs, toUs],
+  );
 }

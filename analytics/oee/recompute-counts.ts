@@ -2,6 +2,8 @@ import type { Connection } from '../../core/database.ts';
 import type { Live } from '../feed/live.ts';
 import { addCount, createOutcome, type CountChange } from '../feed/outcome.ts';
 import { Role } from '../plant.ts';
+import { gapUs } from '../states/machine-states.ts';
+import { unplannedStates } from '../states/packml.ts';
 import { counterGain } from './counters.ts';
 
 const minuteUs = 60e6;
@@ -10,6 +12,13 @@ interface CountEvent {
   signal_id: number;
   time_us: number;
   value: number;
+}
+
+/** An interval whose pieces are left out of OEE; what was gained across a gap is left out as well. */
+interface Unplanned {
+  started_us: number;
+  ended_us: number;
+  is_gap: boolean;
 }
 
 /**
@@ -60,13 +69,16 @@ export async function recomputeCounts(
         and r.time <= to_timestamp(s.last_us / 1e6) and r.quality in (64, 192) and r.value is not null`,
     [...parameters, firstUs, endUs],
   );
-  const silences = await connection.query<{ ended_us: number }>(
-    `select (extract(epoch from ended_at) * 1e6)::float8 as ended_us from machine_state
-      where machine_id = $1 and state = 'no_data' and ended_at - started_at > $2::float8 * interval '1 microsecond'
-        and ended_at <= to_timestamp($3::float8 / 1e6) and ended_at > to_timestamp($4::float8 / 1e6)`,
+  const unplanned = await connection.query<Unplanned>(
+    `select (extract(epoch from started_at) * 1e6)::float8 as started_us, coalesce((extract(epoch from ended_at) * 1e6)::float8, 'Infinity') as ended_us,
+            state = 'no_data' and ended_at - started_at > $2::float8 * interval '1 microsecond' as is_gap
+       from machine_state
+      where machine_id = $1 and state = any($3) and started_at < to_timestamp($4::float8 / 1e6)
+        and (ended_at is null or ended_at > to_timestamp($5::float8 / 1e6))`,
     [
       plant.machines[machine]?.machine_id,
-      plant.machines[machine]?.silence_us ?? 30e6,
+      gapUs,
+      unplannedStates,
       endUs,
       Math.min(firstUs, ...before.map((event) => event.time_us)),
     ],
@@ -74,13 +86,7 @@ export async function recomputeCounts(
   return {
     from_us: firstUs,
     to_us: endUs,
-    counts: countEvents(
-      live,
-      machine,
-      before,
-      during,
-      silences.map((row) => row.ended_us),
-    ),
+    counts: countEvents(live, machine, before, during, unplanned),
   };
 }
 
@@ -89,7 +95,7 @@ function countEvents(
   machine: number,
   before: readonly CountEvent[],
   during: readonly CountEvent[],
-  silenceEndsUs: readonly number[],
+  unplanned: readonly Unplanned[],
 ): CountChange[] {
   const { plant } = live;
   const outcome = createOutcome();
@@ -112,7 +118,11 @@ function countEvents(
       machine,
       minute_us: Math.floor(event.time_us / minuteUs) * minuteUs,
       order,
-      observed: !silenceEndsUs.some((endedUs) => endedUs > previous.time_us && endedUs <= event.time_us),
+      observed: !unplanned.some(
+        (span) =>
+          (span.started_us < event.time_us && event.time_us <= span.ended_us) ||
+          (span.is_gap && previous.time_us < span.ended_us && span.ended_us <= event.time_us),
+      ),
       total: gain * signal.weights.total,
       good: gain * signal.weights.good,
       reject: gain * signal.weights.reject,

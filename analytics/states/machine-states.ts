@@ -1,4 +1,4 @@
-import { stateOf, UnitMode, type MachineState } from './packml.ts';
+import { stateOf, UnitMode, unplannedStates, type MachineState } from './packml.ts';
 
 /** A half-open stretch [started_us, ended_us) in one state; the open one has no end. Times in µs since the epoch. */
 export interface Interval {
@@ -31,7 +31,7 @@ export interface StateMemory {
   unknown_us: number | null;
   /** The open interval is no_data only because nothing arrives at present; one reading in time takes that back. */
   silent: boolean;
-  /** End of the last silence: what a counter gained across it was made unobserved. */
+  /** End of the last no_data longer than `gapUs`: what a counter gained across it was made unobserved. */
   gap_ended_us: number | null;
   open: Interval | null;
   previous: Interval | null;
@@ -58,9 +58,15 @@ export function createStateMemory(): StateMemory {
 /** Receives what changed: an interval to write under its start, or (null) the start of one that never was. */
 export type IntervalSink = (startedUs: number, interval: Interval | null) => void;
 
+/**
+ * What a counter gained across time without data is left out when that lasted longer than this. A shorter one (a state
+ * whose quality was bad for a moment) does not hide the pieces of a slow counter. No silence is shorter.
+ */
+export const gapUs = 30e6;
+
 /** The machine is silent when nothing was heard for this long: five expected intervals, at least 30 s. */
 export function silenceUs(expectedIntervalSeconds: number): number {
-  return Math.max(5 * expectedIntervalSeconds, 30) * 1e6;
+  return Math.max(5 * expectedIntervalSeconds * 1e6, gapUs);
 }
 
 /** Whether an event at this time can still be applied in order; otherwise its range is computed again from `reading`. */
@@ -69,6 +75,15 @@ export function isSettled(memory: StateMemory, timeUs: number): boolean {
     (memory.open !== null && timeUs < memory.open.started_us) ||
     (memory.unknown_us !== null && timeUs <= memory.unknown_us)
   );
+}
+
+/**
+ * Whether pieces that were made just before `timeUs` count for OEE: the machine's state was known then, and not a planned
+ * stop. A reading at the moment of a change shows what was made before it. Null: no longer remembered.
+ */
+export function isPlannedBefore({ open, previous }: StateMemory, timeUs: number): boolean | null {
+  const interval = [open, previous].find((one) => one !== null && one.started_us < timeUs);
+  return interval == null ? null : !unplannedStates.includes(interval.state);
 }
 
 /**
@@ -86,7 +101,6 @@ export function hear(memory: StateMemory, timeUs: number, limitUs: number, sink:
   }
   if (timeUs - heardUs > limitUs) {
     moveTo(memory, 'no_data', heardUs, sink);
-    memory.gap_ended_us = timeUs;
     memory.heard_us = timeUs;
     memory.silent = false;
     change(memory, timeUs, sink);
@@ -183,6 +197,7 @@ function moveTo(memory: StateMemory, state: MachineState, timeUs: number, sink: 
     packml_state: state === 'no_data' ? null : memory.packml_state,
     fault_code: carriesFault(state) && memory.fault_code !== 0 ? memory.fault_code : null,
   };
+  if (open?.state === 'no_data' && timeUs - open.started_us > gapUs) memory.gap_ended_us = timeUs;
   if (open !== null && timeUs > open.started_us) {
     memory.previous = { ...open, ended_us: timeUs };
     sink(open.started_us, { ...memory.previous });

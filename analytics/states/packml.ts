@@ -55,3 +55,6 @@ export function stateOf(packmlState: number, unitMode: number): MachineState {
 export function isAbort(packmlState: number): boolean {
   return packmlState === PackState.Aborting || packmlState === PackState.Aborted;
 }
+
+/** Time in these states is outside of planned time, and pieces that are made in them are left out of OEE with it. */
+export const unplannedStates: readonly MachineState[] = ['no_data', 'planned_stop'];

@@ -2,9 +2,17 @@ import type { Connection } from '../../core/database.ts';
 import type { Live } from '../feed/live.ts';
 import { Role } from '../plant.ts';
 import { cutIntervals, replayStates } from './history.ts';
-import type { StateMemory } from './machine-states.ts';
+import type { Interval, StateMemory } from './machine-states.ts';
+import { unplannedStates } from './packml.ts';
 import { readPrime, readStateEvents } from './read-history.ts';
 import { writeIntervals } from './write-intervals.ts';
+
+interface RecomputedStates {
+  /** Replaces the memory in use when the live end was reached. */
+  memory: StateMemory | null;
+  /** Where pieces have come to be left out of OEE, or are no longer. */
+  recount: { from_us: number; to_us: number } | null;
+}
 
 /** The year 2255, up to which microseconds are exact in a float64. */
 const farFutureUs = 9e15;
@@ -13,7 +21,7 @@ const farFutureUs = 9e15;
  * Computes the state intervals of one machine again, from `reading`, around [fromUs, toUs]. The stretch is widened to
  * where both ends are certain to be as before: at the front to the start of the interval before the one that holds
  * `fromUs`; at the end past the next reading of every signal that tells states, to the end of a stored run, or else
- * to the live end. When it reaches the live end, the machine's memory is returned and must replace the one in use.
+ * to the live end.
  */
 export async function recomputeStates(
   connection: Connection,
@@ -21,12 +29,12 @@ export async function recomputeStates(
   machine: number,
   fromUs: number,
   toUs: number,
-): Promise<StateMemory | null> {
+): Promise<RecomputedStates> {
   const { plant, last_us: lastUs } = live;
   const machineId = plant.machines[machine]?.machine_id;
   const memory = live.machines[machine]?.states;
   const liveUs = memory?.heard_us;
-  if (machineId === undefined || memory === undefined || liveUs == null) return null;
+  if (machineId === undefined || memory === undefined || liveUs == null) return { memory: null, recount: null };
 
   const startUs = await findStart(connection, machineId, fromUs);
   const nextUs = await findNextTold(connection, live, machine, toUs);
@@ -41,17 +49,45 @@ export async function recomputeStates(
   const replay = replayStates(events, limitUs, endUs === null && memory.silent);
   const intervals = cutIntervals(replay.intervals, startUs, endUs);
 
-  await connection.query(
+  const before = await connection.query<Pick<Interval, 'state' | 'started_us' | 'ended_us'>>(
     `delete from machine_state where machine_id = $1 and started_at >= to_timestamp($2::float8 / 1e6)
-        and ($3::float8 is null or started_at < to_timestamp($3::float8 / 1e6))`,
+        and ($3::float8 is null or started_at < to_timestamp($3::float8 / 1e6))
+     returning state, (extract(epoch from started_at) * 1e6)::float8 as started_us, (extract(epoch from ended_at) * 1e6)::float8 as ended_us`,
     [machineId, startUs, endUs],
   );
   const changes = new Map(intervals.map((interval) => [interval.started_us, interval]));
   await writeIntervals(connection, plant, new Map([[machine, changes]]));
-  if (endUs !== null) return null;
+  const recount = changedUnplanned(before, intervals, liveUs);
+  if (endUs !== null) return { memory: null, recount };
   // The memory goes on from the live end.
   const open = intervals.at(-1) ?? null;
-  return { ...replay.memory, open, previous: intervals.at(-2) ?? null };
+  // A gap from before the stretch is not in the replay.
+  const gap_ended_us =
+    replay.memory.gap_ended_us ?? ((memory.gap_ended_us ?? 0) <= startUs ? memory.gap_ended_us : null);
+  return { memory: { ...replay.memory, gap_ended_us, open, previous: intervals.at(-2) ?? null }, recount };
+}
+
+/** From the first to the last moment at which pieces are left out of OEE now and were not before, or the other way round. */
+function changedUnplanned(
+  before: readonly Pick<Interval, 'state' | 'started_us' | 'ended_us'>[],
+  after: readonly Interval[],
+  liveUs: number,
+): { from_us: number; to_us: number } | null {
+  const unplanned = (intervals: typeof before): Map<string, (typeof before)[number]> =>
+    new Map(
+      intervals
+        .filter(({ state }) => unplannedStates.includes(state))
+        .map((interval) => [`${interval.state} ${interval.started_us} ${interval.ended_us}`, interval]),
+    );
+  const [old, now] = [unplanned(before), unplanned(after)];
+  const changed = [...[...old].filter(([key]) => !now.has(key)), ...[...now].filter(([key]) => !old.has(key))].map(
+    ([, interval]) => interval,
+  );
+  if (changed.length === 0) return null;
+  return {
+    from_us: Math.min(...changed.map(({ started_us }) => started_us)),
+    to_us: Math.max(...changed.map(({ started_us, ended_us }) => ended_us ?? Math.max(started_us, liveUs))),
+  };
 }
 
 /** Start of the interval before the one that holds `timeUs`; `timeUs` itself when there is none. */

@@ -10,7 +10,10 @@ export function createRandom(seed: number): () => number {
   return () => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647;
 }
 
-/** Twenty minutes of two machines at one reading a second: states, counts with a reset, faults, orders, silences. */
+/**
+ * Twenty minutes of two machines at one reading a second: states and stretches in which their quality is bad, maintenance,
+ * counts with a reset (that go on through all of these), faults, orders, silences.
+ */
 export async function makeReadings(
   database: Connection,
   plant: SmallPlant,
@@ -27,23 +30,29 @@ export async function makeReadings(
     let reject = 10;
     let fault = 0;
     let silentUntil = 0;
+    let badUntil = 0;
+    let mode = 1;
     for (let at = 0; at < seconds; at++) {
       if (random() < 0.01) state = [6, 6, 6, 11, 9, 4, 5][Math.floor(random() * 7)] ?? 6;
       if (random() < 0.002) silentUntil = at + 20 + Math.floor(random() * 60);
+      if (random() < 0.003) badUntil = at + 5 + Math.floor(random() * 60);
+      const changesMode = at === 0 || random() < 0.005;
+      if (changesMode && at > 0) mode = 3 - mode;
       if (random() < 0.001) good = 0;
       fault = state === 9 ? 7 : 0;
       if (state === 6) good += random() < 0.5 ? 1 : 0;
       if (state === 6) reject += random() < 0.02 ? 1 : 0;
       if (at < silentUntil) continue;
       const time_us = startUs + at * second;
-      const tell = (name: string, value: number): void => {
-        readings.push({ signal_id: signals[name] ?? 0, time_us, value });
+      const tell = (name: string, value: number | null): void => {
+        readings.push({ signal_id: signals[name] ?? 0, time_us, value, quality: value === null ? 0 : 192 });
       };
       // A few stays beyond the limits, one of them at the end.
       tell('temperature', (at % 500 < 30 ? 92 : 50) + random());
       tell('fault', fault);
       tell('order', products[Math.floor(at / 90) % 2] ?? 0);
-      tell('state', state);
+      if (changesMode) tell('mode', mode);
+      tell('state', at < badUntil ? null : state);
       tell('good', good);
       tell('reject', reject);
     }

@@ -15,7 +15,7 @@ export interface SmallPlant {
 }
 
 /**
- * A plant of one line with `machineCount` machines of eleven signals, two products, ideal cycles of 2 s and 4 s, and one
+ * A plant of one line with `machineCount` machines of twelve signals, two products, ideal cycles of 2 s and 4 s, and one
  * shift round the clock with a break at noon UTC. Measurements have limits 10, 20, 80, 90, a deadband of 1 and no delays.
  */
 export async function insertSmallPlant(
@@ -82,12 +82,13 @@ export async function insertSmallPlant(
           'voltage',
           'torque',
           'state',
+          'mode',
           'good',
           'reject',
           'fault',
           'order',
         ],
-        [...Array.from({ length: 6 }, () => 'measurement'), 'state', 'counter', 'counter', 'fault', 'order'],
+        [...Array.from({ length: 6 }, () => 'measurement'), 'state', 'state', 'counter', 'counter', 'fault', 'order'],
       ],
     );
     machines.push({ machine_id: machine, signals: Object.fromEntries(rows.map((row) => [row.name, row.signal_id])) });
