@@ -66,7 +66,8 @@ export async function raiseWorkOrder(database: Database, faultId: number): Promi
         where e.fault_id = $1 and e.kind in ('created', 'occurrence', 'still_active') order by e.work_order_event_id desc limit 1`,
       [faultId],
     );
-    const brings = fault.ended_at === null && (last === undefined || last.rings_again);
+    // A fault that was over before anybody came to it still opens its order, with the condition cleared.
+    const brings = last === undefined || (last.rings_again && fault.ended_at === null);
     const orderId = brings ? await openOrJoin(connection, fault, last !== undefined) : (last?.work_order_id ?? null);
     if (orderId !== null) await followFault(connection, fault, orderId);
     return orderId;

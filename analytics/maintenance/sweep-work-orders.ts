@@ -11,7 +11,7 @@ export const cancelAfterMinutes = 30;
 export async function faultsToBring(database: Database): Promise<number[]> {
   const rows = await database.query<{ fault_id: number }>(
     `select f.fault_id from fault f
-      where f.ended_at is null and not exists (
+      where not exists (
             select 1 from work_order_event e where e.fault_id = f.fault_id and e.kind in ('created', 'occurrence'))
      union
      select f.fault_id from work_order w
