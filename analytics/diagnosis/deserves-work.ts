@@ -1,8 +1,6 @@
-import type { MachineAlarm, Sensor } from './read-symptoms.ts';
+import { certainKinds, type MachineAlarm, type Sensor } from './read-symptoms.ts';
 import { type Diagnosis, explains, leadingQuantity } from './signatures.ts';
 
-/** Alarms that are reason enough by themselves: the machine stopped itself, or is beyond what its maker allows. */
-const certainKinds = new Set(['fault_code', 'limit_high_high', 'limit_low_low']);
 /** An inner limit makes work together with a diagnosis of this confidence. */
 const limitConfidence = 0.5;
 /** Anomalies alone need more: a clear diagnosis, two sensors that bear it out, the leading one first, for ten minutes. */
@@ -19,7 +17,7 @@ const togetherMs = 60_000;
  */
 export function deservesWork(free: readonly MachineAlarm[], diagnosis: Diagnosis, sensors: readonly Sensor[]): boolean {
   const { failure_mode: mode, confidence } = diagnosis;
-  if (free.some((alarm) => certainKinds.has(alarm.kind))) return true;
+  if (free.some((alarm) => certainKinds.includes(alarm.kind))) return true;
   if (mode === 'unknown') return false;
   const limited = free.some(
     ({ kind, quantity }) =>

@@ -3,6 +3,7 @@ import { now } from '../../core/clock.ts';
 import { createTestDatabase, type TestDatabase, testEngines } from '../../core/testing/database.ts';
 import { storeReadings } from '../../core/testing/store-readings.ts';
 import { raiseWorkOrder } from '../maintenance/raise-work-order.ts';
+import { faultsToBring } from '../maintenance/sweep-work-orders.ts';
 import { insertSmallPlant, type SmallPlant } from '../testing/small-plant.ts';
 import type { Evidence } from './freeze-evidence.ts';
 import { diagnoseMachine, machinesToDiagnose } from './diagnose-machine.ts';
@@ -12,7 +13,11 @@ describe.each(testEngines())('diagnosis on %s', (engine) => {
   let plant: SmallPlant;
   beforeAll(async () => {
     database = await createTestDatabase(engine);
-    plant = await insertSmallPlant(database, 14);
+    plant = await insertSmallPlant(database, 16);
+    await database.query(
+      `insert into employee (organization_id, email, name, role) values ($1, 'a@b.c', 'A', 'operator')`,
+      [plant.organization_id],
+    );
   });
   const idOf = (machine: number): number => plant.machines[machine]?.machine_id ?? 0;
 
@@ -116,6 +121,38 @@ describe.each(testEngines())('diagnosis on %s', (engine) => {
     ]);
     await diagnoseMachine(database, idOf(7));
     expect(await faults(7)).toMatchObject([{ failure_mode: 'electrical' }]);
+  });
+
+  it('the sweep finds a fault code that came and went while its doorbell was lost', async () => {
+    await raise(14, 'fault', 'fault_code', 77, 30);
+    await raise(14, 'temperature', 'limit_high', 85, 25);
+    await returnAlarms(14);
+    // One that came and went on a shelf made no work then, and makes none when the shelf has ended.
+    await raise(15, 'fault', 'fault_code', 78, 20);
+    await returnAlarms(15);
+    await database.query(
+      `update alarm set state = 'returned_unacknowledged',
+              shelved_by = (select min(employee_id) from employee) where machine_id = $1`,
+      [idOf(15)],
+    );
+    const machines = await machinesToDiagnose(database);
+    expect(machines).toContain(idOf(14));
+    expect(machines).not.toContain(idOf(15));
+    const [fault = 0] = await diagnoseMachine(database, idOf(14));
+    expect(await faults(14)).toEqual([{ failure_mode: 'plc_77', alarms: 1, ended: true, severity: 2 }]);
+    expect(await machinesToDiagnose(database)).not.toContain(idOf(14));
+    expect(await diagnoseMachine(database, idOf(14))).toEqual([]);
+
+    // And the doorbell of the fault is lost too: the next sweep brings it to an order, although it is over.
+    expect(await faultsToBring(database)).toContain(fault);
+    await raiseWorkOrder(database, fault);
+    await raiseWorkOrder(database, fault);
+    expect(await faultsToBring(database)).not.toContain(fault);
+    expect(
+      await database.query('select state, failure_mode, condition, occurrences from work_order where machine_id = $1', [
+        idOf(14),
+      ]),
+    ).toEqual([{ state: 'proposed', failure_mode: 'plc_77', condition: 'cleared', occurrences: 1 }]);
   });
 
   it('a shelved alarm makes no fault', async () => {

@@ -5,12 +5,13 @@ import { deservesWork } from './deserves-work.ts';
 import { failureModeOfCode, modeOfFaultCode } from './fault-codes.ts';
 import { abnormal, freezeEvidence } from './freeze-evidence.ts';
 import { readKnownFailures } from './known-failures.ts';
-import { type MachineAlarm, readAlarms, readSensors, type Sensor } from './read-symptoms.ts';
+import { type MachineAlarm, missedSql, readAlarms, readSensors, type Sensor } from './read-symptoms.ts';
 import { diagnose, explains, isFailureMode } from './signatures.ts';
 
 interface OpenFault {
   fault_id: number;
   failure_mode: string;
+  started_ms: number;
   alarm_ids: number[];
   severity: number;
 }
@@ -28,8 +29,8 @@ const codeConfidence = 0.9;
 const setAside = new Set(['shelved', 'suppressed', 'out_of_service']);
 
 /**
- * Looks at one machine: joins its active alarms to the open fault that explains them, opens a fault for those that none
- * explains if they are reason enough (`deserves-work.ts`), names an `unknown` one when it has become clear, and ends faults whose alarms have returned and whose
+ * Looks at one machine: joins its alarms to the open fault that explains them, opens a fault for those that none
+ * explains if they are reason enough (`deserves-work.ts`), also when they have returned before anybody looked, names an `unknown` one when it has become clear, and ends faults whose alarms have returned and whose
  * sensors are back to normal. Answers the ids of the faults that changed. Running it again changes nothing more.
  */
 export async function diagnoseMachine(database: Database, machineId: number): Promise<number[]> {
@@ -45,25 +46,24 @@ export async function diagnoseMachine(database: Database, machineId: number): Pr
     let faults = await readOpenFaults(connection, machineId);
     const changed = new Set<number>();
 
-    for (const alarm of alarms) {
-      if (
-        alarm.returned_at !== null ||
-        setAside.has(alarm.state) ||
-        faults.some((fault) => fault.alarm_ids.includes(alarm.alarm_id))
-      )
-        continue;
-      const known = faults.find((fault) => belongsTo(alarm, fault, sensors));
+    const isFree = (alarm: MachineAlarm): boolean =>
+      !setAside.has(alarm.state) && !faults.some((fault) => fault.alarm_ids.includes(alarm.alarm_id));
+
+    for (const alarm of alarms.filter(isFree)) {
+      const known = faults.find(
+        (fault) => (alarm.returned_ms ?? Infinity) >= fault.started_ms && belongsTo(alarm, fault, sensors),
+      );
       if (known !== undefined) {
         await extendFault(connection, known, alarm);
         changed.add(known.fault_id);
+      } else if (alarm.returned_ms !== null) {
+        // It was missed, and the sensors of now say nothing of it: a fault of its own, which ends as it begins.
+        const fault = await openFault(connection, machine.organization_id, machineId, [alarm], alarms, sensors);
+        changed.add(fault.fault_id);
+        faults = await readOpenFaults(connection, machineId);
       }
     }
-    const free = alarms.filter(
-      (alarm) =>
-        alarm.returned_at === null &&
-        !setAside.has(alarm.state) &&
-        !faults.some((fault) => fault.alarm_ids.includes(alarm.alarm_id)),
-    );
+    const free = alarms.filter(isFree);
     if (free.length > 0 && deservesWork(free, diagnose(sensors), sensors)) {
       const fault = await openFault(connection, machine.organization_id, machineId, free, alarms, sensors);
       changed.add(fault.fault_id);
@@ -78,12 +78,13 @@ export async function diagnoseMachine(database: Database, machineId: number): Pr
   });
 }
 
-/** Machines that a sweep should look at: with an active alarm in no open fault, or with an open fault. */
+/** Machines that a sweep should look at: with an active alarm in no open fault, a missed one, or with an open fault. */
 export async function machinesToDiagnose(connection: Connection): Promise<number[]> {
   const rows = await connection.query<{ machine_id: number }>(
     `select machine_id from alarm a
       where returned_at is null and state not in ('shelved', 'suppressed', 'out_of_service') and kind not in ('stale', 'ledger', 'rollup')
         and not exists (select 1 from fault f where f.machine_id = a.machine_id and f.ended_at is null and a.alarm_id = any(f.alarm_ids))
+     union select machine_id from alarm a where ${missedSql}
      union select machine_id from fault where ended_at is null`,
   );
   return rows.map((row) => row.machine_id);
@@ -91,7 +92,7 @@ export async function machinesToDiagnose(connection: Connection): Promise<number
 
 async function readOpenFaults(connection: Connection, machineId: number): Promise<OpenFault[]> {
   return connection.query<OpenFault>(
-    `select fault_id, failure_mode, array(select x::float8 from unnest(alarm_ids) x) as alarm_ids, severity
+    `select fault_id, failure_mode, (extract(epoch from started_at) * 1000)::float8 as started_ms, array(select x::float8 from unnest(alarm_ids) x) as alarm_ids, severity
        from fault where machine_id = $1 and ended_at is null order by started_at, fault_id`,
     [machineId],
   );
@@ -131,8 +132,9 @@ async function openFault(
 ): Promise<{ fault_id: number }> {
   const diagnosis = diagnose(sensors);
   const code = free.find((alarm) => alarm.kind === 'fault_code');
-  // A controller knows its own fault best, unless the sensors say clearly what led to it.
-  const byCode = diagnosis.failure_mode === 'unknown' ? code : undefined;
+  // A controller knows its own fault best, unless the sensors say clearly what leads to it now.
+  const isOver = free.every((alarm) => alarm.returned_ms !== null);
+  const byCode = isOver || diagnosis.failure_mode === 'unknown' ? code : undefined;
   const mode =
     byCode === undefined
       ? diagnosis.failure_mode

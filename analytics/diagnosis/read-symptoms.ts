@@ -1,7 +1,19 @@
 import type { Connection } from '../../core/database.ts';
 import type { Symptom } from './signatures.ts';
 
-/** An alarm that is active, or belongs to an open fault. */
+/** Alarms that are reason enough for work by themselves: the machine stopped itself, or is beyond what its maker allows. */
+export const certainKinds: readonly string[] = ['fault_code', 'limit_high_high', 'limit_low_low'];
+
+/**
+ * A certain alarm `a` that came and went before any diagnosis looked: in no fault, and never on a shelf. Older ones are
+ * left alone, because nobody acts on what was over days ago.
+ */
+export const missedSql = `a.returned_at is not null and a.raised_at > now() - interval '3 days'
+  and a.kind in (${certainKinds.map((kind) => `'${kind}'`).join(', ')})
+  and a.state not in ('shelved', 'suppressed', 'out_of_service') and a.shelved_by is null
+  and not exists (select 1 from fault f where f.machine_id = a.machine_id and a.alarm_id = any(f.alarm_ids))`;
+
+/** An alarm that is active, belongs to an open fault, or was missed. */
 export interface MachineAlarm {
   alarm_id: number;
   signal_id: number | null;
@@ -38,7 +50,7 @@ export interface Sensor extends Symptom {
 /** A limit alarm of a sensor whose detector has no opinion (still learning, machine stopped) counts as this many spreads. */
 const limitDeviation = 12;
 
-/** Active alarms, and those of open faults; not those about the data, which say nothing of the machine itself. */
+/** Active alarms, those of open faults, and those that were missed; not those about the data, which say nothing of the machine itself. */
 export async function readAlarms(connection: Connection, machineId: number): Promise<MachineAlarm[]> {
   return connection.query<MachineAlarm>(
     `select a.alarm_id, a.signal_id, s.name as signal, s.quantity, a.kind, a.state, a.priority,
@@ -47,7 +59,7 @@ export async function readAlarms(connection: Connection, machineId: number): Pro
             (extract(epoch from a.raised_at) * 1000)::float8 as raised_ms, (extract(epoch from a.returned_at) * 1000)::float8 as returned_ms
        from alarm a left join signal s using (signal_id)
       where a.machine_id = $1 and a.kind not in ('stale', 'ledger', 'rollup')
-        and (a.returned_at is null
+        and (a.returned_at is null or ${missedSql}
              or a.alarm_id = any(select unnest(alarm_ids) from fault where machine_id = $1 and ended_at is null))
       order by a.raised_at, a.alarm_id`,
     [machineId],
