@@ -182,6 +182,27 @@ describe('moving an order', () => {
     expect((await create({ failure_mode: 'merge source' })).status).toBe(201);
   });
 
+  test('into another order takes the faults along that still go on', async () => {
+    const { database, plant } = stage;
+    const into = (await create({ failure_mode: 'takes over' })).body.work_order_id;
+    const { work_order_id: id, number } = (await create({ failure_mode: 'taken over' })).body;
+    const [own] = await database.query<{ going: number; ended: number }>(
+      `with f as (insert into fault (organization_id, machine_id, failure_mode, started_at, ended_at, confidence, severity)
+              select $1, $2, mode, now(), ended, 0.5, 3 from (values ('going', null::timestamptz), ('ended', now())) as v(mode, ended)
+           returning fault_id, failure_mode)
+       , e as (insert into work_order_event (organization_id, work_order_id, kind, fault_id) select $1, $3, 'created', fault_id from f)
+       select max(fault_id) filter (where failure_mode = 'going') as going, max(fault_id) filter (where failure_mode = 'ended') as ended from f`,
+      [plant.organization_id, plant.machine_ids[0], id],
+    );
+    expect((await move(id, 'proposed', 'merged', 'planner', { merge_into: into })).status).toBe(200);
+    expect(
+      await database.query(
+        `select from_value, fault_id from work_order_event where work_order_id = $1 and kind = 'merged'`,
+        [into],
+      ),
+    ).toEqual([{ from_value: number, fault_id: own?.going }]);
+  });
+
   test('back from closed goes for a day, and not past a newer open order', async () => {
     const { database } = stage;
     const { work_order_id: id } = (await create({ failure_mode: 'reopened' })).body;

@@ -9,7 +9,7 @@ describe.each(testEngines())('work orders on %s', (engine) => {
   let plant: SmallPlant;
   beforeAll(async () => {
     database = await createTestDatabase(engine);
-    plant = await insertSmallPlant(database, 9);
+    plant = await insertSmallPlant(database, 10);
   });
 
   async function insertFault(machine: number, mode: string, severity = 3): Promise<number> {
@@ -153,6 +153,30 @@ describe.each(testEngines())('work orders on %s', (engine) => {
     await endFault(fault);
     await raiseWorkOrder(database, fault);
     expect((await ordersOf(machine))[1]?.condition).toBe('cleared');
+  });
+
+  it('the fault of a merged order goes on in the order that it was merged into', async () => {
+    const bearing = await insertFault(9, 'bearing');
+    const vague = await insertFault(9, 'unknown');
+    const into = await raiseWorkOrder(database, bearing);
+    const merged = await raiseWorkOrder(database, vague);
+    await database.query(`update work_order set state = 'merged', closed_at = now() where work_order_id = $1`, [
+      merged,
+    ]);
+    await database.query(
+      `insert into work_order_event (organization_id, work_order_id, kind, fault_id) values ($1, $2, 'merged', $3)`,
+      [plant.organization_id, into, vague],
+    );
+    await endFault(bearing);
+    for (const fault of await faultsToBring(database)) await raiseWorkOrder(database, fault);
+    expect((await ordersOf(9))[0]).toMatchObject({ condition: 'active' });
+    await database.query(
+      `update work_order set state = 'closed', closed_at = now() - interval '4.1 hours' where work_order_id = $1`,
+      [into],
+    );
+    expect(await faultsToBring(database)).toContain(vague);
+    await raiseWorkOrder(database, vague);
+    expect(await ordersOf(9)).toMatchObject([{ state: 'closed' }, { state: 'merged' }, { state: 'proposed' }]);
   });
 
   it('is titled with the machine as planners know it, and says when in UTC', async () => {

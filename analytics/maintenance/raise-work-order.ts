@@ -11,6 +11,8 @@ const repeatDays = 30;
  * shift can still act. After a person said that it is no work (rejected): the next day. A merged one lives on elsewhere.
  */
 export const ringAgainHours = { closed: 4, cancelled: 4, rejected: 24 } as const;
+/** Events by which a fault belongs to an order; the last one says to which. Merging takes the faults along. */
+export const belongsSql = `e.kind in ('created', 'occurrence', 'still_active', 'merged')`;
 /** Only a clear diagnosis of the worst severity is approved without a person. */
 const approveConfidence = 0.8;
 
@@ -63,7 +65,7 @@ export async function raiseWorkOrder(database: Database, faultId: number): Promi
     if (fault === undefined) return null;
     const [last] = await connection.query<{ work_order_id: number; rings_again: boolean }>(
       `select w.work_order_id, coalesce(${ringsAgainSql}, false) as rings_again from work_order_event e join work_order w using (work_order_id)
-        where e.fault_id = $1 and e.kind in ('created', 'occurrence', 'still_active') order by e.work_order_event_id desc limit 1`,
+        where e.fault_id = $1 and ${belongsSql} order by e.work_order_event_id desc limit 1`,
       [faultId],
     );
     // A fault that was over before anybody came to it still opens its order, with the condition cleared.
@@ -158,7 +160,7 @@ async function followFault(connection: Connection, fault: FaultRow, orderId: num
   }
   const [open] = await connection.query<{ active: boolean }>(
     `select exists (select 1 from fault f join work_order_event e using (fault_id)
-                     where e.work_order_id = $1 and e.kind in ('created', 'occurrence', 'still_active') and f.ended_at is null) as active`,
+                     where e.work_order_id = $1 and ${belongsSql} and f.ended_at is null) as active`,
     [orderId],
   );
   const condition = open?.active === true ? 'active' : 'cleared';

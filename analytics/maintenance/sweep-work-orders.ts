@@ -1,5 +1,5 @@
 import type { Database } from '../../core/database.ts';
-import { ringsAgainSql } from './raise-work-order.ts';
+import { belongsSql, ringsAgainSql } from './raise-work-order.ts';
 
 /** A proposed order that nobody touched is cancelled when its condition has been gone for this long. */
 export const cancelAfterMinutes = 30;
@@ -15,7 +15,7 @@ export async function faultsToBring(database: Database): Promise<number[]> {
             select 1 from work_order_event e where e.fault_id = f.fault_id and e.kind in ('created', 'occurrence'))
      union
      select f.fault_id from work_order w
-       join work_order_event e on e.work_order_id = w.work_order_id and e.kind in ('created', 'occurrence', 'still_active')
+       join work_order_event e on e.work_order_id = w.work_order_id and ${belongsSql}
        join fault f on f.fault_id = e.fault_id
       where w.state not in ('closed', 'rejected', 'cancelled', 'merged')
         and (w.condition = 'active' and f.ended_at is not null or w.condition = 'cleared' and f.ended_at is null
@@ -23,7 +23,7 @@ export async function faultsToBring(database: Database): Promise<number[]> {
      union
      select f.fault_id from fault f
       cross join lateral (select e.work_order_id from work_order_event e
-                           where e.fault_id = f.fault_id and e.kind in ('created', 'occurrence', 'still_active')
+                           where e.fault_id = f.fault_id and ${belongsSql}
                            order by e.work_order_event_id desc limit 1) last
        join work_order w using (work_order_id)
       where f.ended_at is null and ${ringsAgainSql}`,

@@ -92,3 +92,27 @@ export async function findMergeTarget(
   );
   return row;
 }
+
+/**
+ * Writes into the history of order `into` that order `id` was merged into it. The faults of that one that still go on
+ * belong to it from then on, each by an event: without it, nobody was told any more that they were there.
+ */
+export async function noteMerge(
+  connection: Connection,
+  organizationId: number,
+  employeeId: number,
+  id: number,
+  into: number,
+  note: string,
+): Promise<void> {
+  await connection.execute(
+    `insert into work_order_event (organization_id, work_order_id, employee_id, kind, fault_id, from_value, note, evidence)
+     select $1, $4, $2, 'merged', f.fault_id, o.number, $5, coalesce(f.evidence, '{}')
+       from work_order o
+       left join lateral (select distinct on (f.fault_id) f.fault_id, f.evidence
+                            from work_order_event e join fault f using (fault_id)
+                           where e.work_order_id = o.work_order_id and f.ended_at is null) f on true
+      where o.work_order_id = $3`,
+    [organizationId, employeeId, id, into, note],
+  );
+}

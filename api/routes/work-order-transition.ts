@@ -16,7 +16,7 @@ export async function transition(
   employee: Employee,
   id: number,
   body: z.output<typeof transitionBody>,
-): Promise<{ into: number; number: string } | undefined> {
+): Promise<number | undefined> {
   const order = await lockWorkOrder(connection, id);
   if (order === undefined) throw notFound('work order', id);
   const existing = { id, number: order.number, state: order.state, link: `/api/v1/work-orders/${id}` };
@@ -44,7 +44,7 @@ export async function transition(
   }
   if (body.assigned_to !== undefined) await needEmployee(connection, body.assigned_to);
   let note = body.note;
-  let merged: { into: number; number: string } | undefined;
+  let into: number | undefined;
   if (body.to === 'merged' && body.merge_into !== undefined) {
     const target = await findMergeTarget(connection, id, body.merge_into);
     if (target === undefined) {
@@ -54,7 +54,7 @@ export async function transition(
       );
     }
     note = `into ${target.number}${note === '' ? '' : `: ${note}`}`;
-    merged = { into: target.work_order_id, number: order.number };
+    into = target.work_order_id;
   }
   const moved = await moveWorkOrder(connection, employee.organization_id, employee.employee_id, id, body, note).catch(
     async (error: unknown) => {
@@ -68,7 +68,7 @@ export async function transition(
   if (!moved) {
     throw new ProblemError('conflict', `${order.number} cannot become ${body.to} now.`, { existing });
   }
-  return merged;
+  return into;
 }
 
 function needFields(body: z.output<typeof transitionBody>): void {

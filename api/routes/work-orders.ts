@@ -2,7 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import type { Connection } from '../../core/database.ts';
 import { ask, change, employeeOf, needRole, type Api, type App } from '../context.ts';
 import { notFound, ProblemError } from '../problem.ts';
-import { addEvent, createWorkOrder, type OpenOrder } from '../queries/create-work-order.ts';
+import { createWorkOrder, type OpenOrder } from '../queries/create-work-order.ts';
+import { noteMerge } from '../queries/move-work-order.ts';
 import { listEmployees } from '../queries/employees.ts';
 import { listMaintenancePlans } from '../queries/maintenance-plans.ts';
 import { listWorkOrders, readWorkOrder } from '../queries/work-orders.ts';
@@ -95,19 +96,10 @@ export function addWorkOrders(app: App, api: Api): void {
     (request) =>
       change(api, request, async (connection) => {
         const { id } = request.params;
-        const merged = await transition(connection, employeeOf(request), id, request.body);
-        if (merged !== undefined) {
+        const into = await transition(connection, employeeOf(request), id, request.body);
+        if (into !== undefined) {
           const { employee_id, organization_id } = employeeOf(request);
-          await addEvent(
-            connection,
-            organization_id,
-            merged.into,
-            employee_id,
-            'merged',
-            merged.number,
-            null,
-            request.body.note,
-          );
+          await noteMerge(connection, organization_id, employee_id, id, into, request.body.note);
         }
         return readDetail(connection, request, id);
       }),
