@@ -1,5 +1,6 @@
 import type { Connection } from '../../core/database.ts';
 import { type Plant, Role } from '../plant.ts';
+import { unplannedStates } from '../states/packml.ts';
 import type { Live } from './live.ts';
 import type { LateReading, Outcome } from './outcome.ts';
 
@@ -11,7 +12,7 @@ const joinUs = 10 * 60e6;
 /**
  * Marks what late readings changed (`machine_recompute`). Most change nothing: a state equal to the one before it leaves
  * the step function as it is, and a count between its neighbours leaves its minute as it is when the next count is in
- * the same minute. Those are recognised by two index look-ups each, because at 1 % late rows the whole plant would
+ * the same minute, under the same order, and neither is near time that is left out of OEE. Those are recognised by a few index look-ups each, because at 1 % late rows the whole plant would
  * otherwise be computed anew all the time. A count equal to the one before is no such case: the one before may itself be
  * late and not yet counted, and each would excuse the other. Times out of order matter only where they fill a silence.
  */
@@ -40,13 +41,16 @@ async function findChanging(
   plant: Plant,
   late: readonly LateReading[],
 ): Promise<LateReading[]> {
+  const orderSignals = new Map(
+    plant.signals.filter(({ role }) => role === Role.order).map(({ machine, signal_id }) => [machine, signal_id]),
+  );
   const rows = await connection.prepared<{ position: number }>(
     'analytics find changing late readings',
     `select (late.position - 1)::int as position
-       from unnest($1::int[], $2::float8[], $3::float8[], $4::bool[]) with ordinality
-              as late(signal_id, time_us, value, is_counter, position)
+       from unnest($1::int[], $2::float8[], $3::float8[], $4::bool[], $5::int[], $6::int[]) with ordinality
+              as late(signal_id, time_us, value, is_counter, machine_id, order_id, position)
       cross join lateral (select to_timestamp(late.time_us / 1e6) as time) at
-       left join lateral (select value, quality in (64, 192) and value is not null as usable from reading
+       left join lateral (select time, value, quality in (64, 192) and value is not null as usable from reading
                            where signal_id = late.signal_id and time < at.time
                              and (not late.is_counter or (quality in (64, 192) and value is not null))
                            order by time desc limit 1) before on true
@@ -54,10 +58,15 @@ async function findChanging(
                            where late.is_counter and signal_id = late.signal_id and time > at.time
                              and quality in (64, 192) and value is not null
                            order by time limit 1) after on true
+      cross join lateral (select (${orderAt('at.time')}) as at_count, (${orderAt('after.time')}) as at_next) ordered
       where case
               when late.is_counter and late.value is null then false
               when late.is_counter then not coalesce(before.value <= late.value and late.value <= after.value
-                     and date_trunc('minute', at.time) = date_trunc('minute', after.time), false)
+                     and date_trunc('minute', at.time) = date_trunc('minute', after.time)
+                     and ordered.at_count is not distinct from ordered.at_next
+                     and not exists (select 1 from machine_state s
+                                      where s.machine_id = late.machine_id and s.state = any($7)
+                                        and s.started_at <= after.time and (s.ended_at is null or s.ended_at >= before.time)), false)
               when late.value is null then coalesce(before.usable, true)
               else not coalesce(before.usable and before.value = late.value, false)
             end`,
@@ -66,9 +75,18 @@ async function findChanging(
       late.map(({ time_us }) => time_us),
       late.map(({ value }) => (Number.isNaN(value) ? null : value)),
       late.map(({ slot }) => plant.signals[slot]?.role === Role.counter),
+      late.map(({ machine }) => plant.machines[machine]?.machine_id),
+      late.map(({ machine }) => orderSignals.get(machine)),
+      unplannedStates,
     ],
   );
   return rows.flatMap(({ position }) => late[position] ?? []);
+}
+
+/** The order that runs at a moment; one that is told at the moment of a count holds for it already. */
+function orderAt(time: string): string {
+  return `select value from reading where late.is_counter and signal_id = late.order_id and time <= ${time}
+             and quality in (64, 192) and value is not null order by time desc limit 1`;
 }
 
 /** Overlapping and neighbouring ranges of each machine as one. */

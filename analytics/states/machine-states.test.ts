@@ -101,6 +101,16 @@ describe('states', () => {
     ],
     ['the first order is no change', '0 state 6, 5 state 4, 6 order 1', '0-5 running, 5- idle'],
     [
+      'a run without length ends no changeover: maintenance and the run end at one moment',
+      '0 order 1, 0 state 6, 10 mode 2, 15 order 2, 20 mode 1, 20 state 4',
+      '0-10 running, 10-20 planned_stop, 20- setup',
+    ],
+    [
+      'whichever of the two is told first',
+      '0 order 1, 0 state 6, 10 mode 2, 15 order 2, 20 state 4, 20 mode 1',
+      '0-10 running, 10-20 planned_stop, 20- setup',
+    ],
+    [
       'a stop within a changeover is a stop',
       '0 order 1, 0 state 6, 5 state 4, 6 order 2, 8 state 9, 12 state 15, 20 state 6',
       '0-5 running, 5-6 idle, 6-8 setup, 8-12 down, 12-20 setup, 20- running',

@@ -23,7 +23,8 @@ export interface StateMemory {
   ordered_us: number | null;
   /** By state and mode it runs, or did when they were last known. */
   runs: boolean;
-  /** When it stopped running; null while it runs, and before it ever did. */
+  /** When it began to run, and when it last stopped; null before it ever did. A run without length is none. */
+  ran_us: number | null;
   stopped_us: number | null;
   /** Source time of the newest reading of any signal; null before the first. */
   heard_us: number | null;
@@ -45,6 +46,7 @@ export function createStateMemory(): StateMemory {
     order: null,
     ordered_us: null,
     runs: false,
+    ran_us: null,
     stopped_us: null,
     heard_us: null,
     unknown_us: null,
@@ -182,8 +184,9 @@ function told({ packml_state: packmlState, unit_mode: unitMode }: StateMemory): 
 
 function noteRunning(memory: StateMemory, timeUs: number): void {
   const runs = told(memory) === 'running';
-  if (runs) memory.stopped_us = null;
-  else if (memory.runs) memory.stopped_us = timeUs;
+  if (runs && !memory.runs) memory.ran_us = timeUs;
+  // The mode left maintenance and the state Execute at one moment: it did not run, whichever of the two is told first.
+  if (!runs && memory.runs && timeUs !== memory.ran_us) memory.stopped_us = timeUs;
   memory.runs = runs;
 }
 
