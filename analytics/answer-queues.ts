@@ -10,7 +10,7 @@ import { pruneFeed } from './feed/prune-feed.ts';
 import { raiseWorkOrder } from './maintenance/raise-work-order.ts';
 import { cancelCleared, faultsToBring } from './maintenance/sweep-work-orders.ts';
 import { writeShiftInstances } from './oee/shift-instances.ts';
-import { writeSlices } from './oee/write-slices.ts';
+import { readMarkedSlices, writeSlices } from './oee/write-slices.ts';
 import { writeReliability } from './reliability/write-reliability.ts';
 import { dueHour, markHour, reconcileRollups } from './rollups/reconcile.ts';
 import { refreshLate } from './rollups/refresh-late.ts';
@@ -75,11 +75,12 @@ export async function ringAfter(queues: Queues, { alarmed, recomputed }: Drained
   }
 }
 
-function answerOee({
+/** Computes the slices of a range that is asked for; without one it sweeps for those that are not finished or marked. */
+export function answerOee({
   database,
   clock,
   plantVersion,
-}: AnswerContext): (payload: {
+}: Pick<AnswerContext, 'database' | 'clock' | 'plantVersion'>): (payload: {
   machine_ids?: number[] | undefined;
   from_ms?: number | undefined;
   to_ms?: number | undefined;
@@ -102,7 +103,9 @@ function answerOee({
     // Slices that were not finished when their hour ended (analytics away, late data) are looked for more rarely.
     const lookBack = nowMs - lookedBackAt >= 5 * minuteMs;
     await writeSlices(database, { from_ms: nowMs - (lookBack ? 3 * dayMs : 2 * hourMs), to_ms: nowMs });
-    if (lookBack) lookedBackAt = nowMs;
+    if (!lookBack) return;
+    for (const marked of await readMarkedSlices(database)) await writeSlices(database, marked);
+    lookedBackAt = nowMs;
   };
 }
 

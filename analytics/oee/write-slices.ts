@@ -35,6 +35,17 @@ export async function writeSlices(
   });
 }
 
+/** Slices that a recomputation has marked, whatever their age, as ranges of a machine's days: what lost doorbells asked for. */
+export async function readMarkedSlices(
+  database: Database,
+): Promise<{ machine_ids: number[]; from_ms: number; to_ms: number }[]> {
+  return database.query(
+    `select array[machine_id] as machine_ids, (extract(epoch from min(started_at)) * 1000)::float8 as from_ms,
+            (extract(epoch from max(ended_at)) * 1000)::float8 as to_ms
+       from oee_slice where computed_to = started_at group by machine_id, date_trunc('day', started_at) order by machine_id, 2`,
+  );
+}
+
 const slicesSql = `with wanted as materialized (
        -- A database from before shifts were cut against each other may hold two that run in one hour: the first has it.
        select distinct on (m.machine_id, greatest(hour, s.started_at)) m.organization_id, m.machine_id, m.line_id, s.shift_instance_id, s.breaks,
