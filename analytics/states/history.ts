@@ -25,8 +25,11 @@ export type StateEvent =
     }
   /** Heard at `time_us`; the reading before it was at `before_us` (null: there was none). */
   | { kind: 'heard'; time_us: number; before_us: number | null }
-  /** Where a replay begins with a machine that does not run: since when, and whether its order has changed since. */
-  | { kind: 'stopped'; time_us: number; stopped_us: number; ordered: boolean };
+  /**
+   * Where a replay begins with a machine that does not run: since when (null: it never did), and whether its order has
+   * changed and it has broken down since.
+   */
+  | { kind: 'stopped'; time_us: number; stopped_us: number | null; ordered: boolean; failed: boolean };
 
 const order = { [Role.order]: 1, [Role.fault]: 2, [Role.mode]: 3, [Role.state]: 4 } as const;
 
@@ -56,6 +59,7 @@ export function replayStates(
       if (memory.runs) continue;
       memory.stopped_us = event.stopped_us;
       memory.ordered_us = event.ordered ? event.stopped_us : null;
+      memory.failed ||= event.failed;
       continue;
     }
     const { role, value, time_us: timeUs } = event;

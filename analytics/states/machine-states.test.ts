@@ -83,6 +83,21 @@ describe('states', () => {
       '0 state 6, 5 mode 2, 6 state 2, 9 mode 1',
       '0-5 running, 5-9 planned_stop, 9- down',
     ],
+    [
+      'maintenance of a machine that broke down is its repair: down until it has run',
+      '0 state 6, 10 fault 7, 10 state 9, 15 mode 2, 20 fault 0, 25 state 4, 28 mode 1, 30 mode 2, 35 mode 1, 36 state 6, 45 mode 2',
+      '0-10 running, 10-28 down:7, 28-30 idle, 30-35 down, 35-36 idle, 36-45 running, 45- planned_stop',
+    ],
+    [
+      'maintenance after a stop without a fault is planned',
+      '0 state 6, 10 state 2, 15 mode 2',
+      '0-10 running, 10-15 down, 15- planned_stop',
+    ],
+    [
+      'maintenance that is told with the abort is planned, whichever is told first',
+      '0 state 6, 10 state 9, 10 mode 2',
+      '0-10 running, 10- planned_stop',
+    ],
     ['manual mode is a setup', '0 state 4, 5 mode 3', '0-5 idle, 5- setup'],
     [
       'a changeover lasts from the change of the order to the next run',

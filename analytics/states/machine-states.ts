@@ -1,4 +1,4 @@
-import { stateOf, UnitMode, unplannedStates, type MachineState } from './packml.ts';
+import { isAbort, stateOf, UnitMode, unplannedStates, type MachineState } from './packml.ts';
 
 /** A half-open stretch [started_us, ended_us) in one state; the open one has no end. Times in µs since the epoch. */
 export interface Interval {
@@ -26,6 +26,8 @@ export interface StateMemory {
   /** When it began to run, and when it last stopped; null before it ever did. A run without length is none. */
   ran_us: number | null;
   stopped_us: number | null;
+  /** It broke down and has not run since, as far as its closed intervals say. */
+  failed: boolean;
   /** Source time of the newest reading of any signal; null before the first. */
   heard_us: number | null;
   /** When the state became unknown through a bad or stale reading: readings before it are out of order. */
@@ -48,6 +50,7 @@ export function createStateMemory(): StateMemory {
     runs: false,
     ran_us: null,
     stopped_us: null,
+    failed: false,
     heard_us: null,
     unknown_us: null,
     silent: false,
@@ -174,12 +177,25 @@ export function tellFault(memory: StateMemory, faultCode: number, timeUs: number
 function change(memory: StateMemory, timeUs: number, sink: IntervalSink): void {
   const { ordered_us: orderedUs, stopped_us: stoppedUs } = memory;
   const state = told(memory);
+  // Maintenance of a machine that broke down is its repair, which nobody planned.
+  if (state === 'planned_stop' && hasFailed(memory, timeUs)) {
+    moveTo(memory, 'down', timeUs, sink);
+    return;
+  }
   const isChangeover = stoppedUs !== null && orderedUs !== null && orderedUs >= stoppedUs;
   moveTo(memory, state === 'idle' && isChangeover ? 'setup' : state, timeUs, sink);
 }
 
 function told({ packml_state: packmlState, unit_mode: unitMode }: StateMemory): MachineState {
   return packmlState === null ? 'no_data' : stateOf(packmlState, unitMode);
+}
+
+/** Whether it broke down before `timeUs` and has not run since. What began at that very moment does not count yet. */
+function hasFailed({ open, failed }: StateMemory, timeUs: number): boolean {
+  if (open === null || timeUs <= open.started_us) return failed;
+  if (open.state === 'running') return false;
+  const isFailure = open.fault_code !== null || (open.packml_state !== null && isAbort(open.packml_state));
+  return failed || (open.state === 'down' && isFailure);
 }
 
 function noteRunning(memory: StateMemory, timeUs: number): void {
@@ -200,6 +216,7 @@ function moveTo(memory: StateMemory, state: MachineState, timeUs: number, sink: 
     packml_state: state === 'no_data' ? null : memory.packml_state,
     fault_code: carriesFault(state) && memory.fault_code !== 0 ? memory.fault_code : null,
   };
+  memory.failed = hasFailed(memory, timeUs);
   if (open?.state === 'no_data' && timeUs - open.started_us > gapUs) memory.gap_ended_us = timeUs;
   if (open !== null && timeUs > open.started_us) {
     memory.previous = { ...open, ended_us: timeUs };

@@ -52,8 +52,10 @@ export function stateOf(packmlState: number, unitMode: number): MachineState {
 }
 
 /** Aborting and Aborted: the machine itself says that it broke off, with or without a fault code. */
+export const abortStates: readonly number[] = [PackState.Aborting, PackState.Aborted];
+
 export function isAbort(packmlState: number): boolean {
-  return packmlState === PackState.Aborting || packmlState === PackState.Aborted;
+  return abortStates.includes(packmlState);
 }
 
 /** Time in these states is outside of planned time, and pieces that are made in them are left out of OEE with it. */

@@ -2,6 +2,7 @@ import type { Connection } from '../../core/database.ts';
 import { isUsable, Quality } from '../../core/reading.ts';
 import { type Plant, Role } from '../plant.ts';
 import type { StateEvent } from './history.ts';
+import { abortStates } from './packml.ts';
 
 /**
  * The state events of one machine between two source times (both inclusive), as `reading` has them, as far as live
@@ -98,7 +99,7 @@ export async function readPrime(
   return events;
 }
 
-/** When the machine last ran before `startUs`, by its stored intervals, and whether its order changed from then on. */
+/** When the machine last ran before `startUs`, by its stored intervals, and whether from then on its order changed and it broke down. */
 async function readStopped(
   connection: Connection,
   plant: Plant,
@@ -110,23 +111,25 @@ async function readStopped(
     const signal = plant.signals[slot];
     return signal?.role === Role.order ? signal.signal_id : [];
   });
-  if (orders.length === 0) return [];
   return connection.prepared<StateEvent>(
     'analytics read stopped',
-    `with ran as (
+    `with ran as (select (
        select ended_at from machine_state
         where machine_id = $1 and state = 'running' and started_at < to_timestamp($3::float8 / 1e6)
           and ended_at <= to_timestamp($3::float8 / 1e6)
-        order by started_at desc limit 1)
+        order by started_at desc limit 1) as ended_at)
      select 'stopped' as kind, $3::float8 as time_us, (extract(epoch from ended_at) * 1e6)::float8 as stopped_us,
             exists (select 1 from unnest($2::int[]) as s(signal_id)
                      cross join lateral (select value from reading
                                           where signal_id = s.signal_id and time < ran.ended_at and quality in (64, 192) and value is not null
                                           order by time desc limit 1) before
                       join reading r on r.signal_id = s.signal_id and r.time >= ran.ended_at and r.time < to_timestamp($3::float8 / 1e6)
-                       and r.quality in (64, 192) and r.value <> before.value) as ordered
+                       and r.quality in (64, 192) and r.value <> before.value) as ordered,
+            exists (select 1 from machine_state
+                     where machine_id = $1 and state = 'down' and (fault_code is not null or packml_state = any($4))
+                       and started_at >= coalesce(ran.ended_at, '-infinity') and ended_at <= to_timestamp($3::float8 / 1e6)) as failed
        from ran`,
-    [machineId, orders, startUs],
+    [machineId, orders, startUs, abortStates],
   );
 }
 
