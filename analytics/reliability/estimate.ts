@@ -27,7 +27,8 @@ export interface StateSpan {
   started_ms: number;
   /** null: still open. */
   ended_ms: number | null;
-  state: MachineState;
+  /** unscheduled: no shift was planned, and the machine neither ran nor stood by a failure. */
+  state: MachineState | 'unscheduled';
   packml_state: number | null;
   fault_code: number | null;
 }
@@ -58,9 +59,11 @@ export function isFailure(span: StateSpan, hasFaultSignal: boolean): boolean {
   return !hasFaultSignal || span.fault_code !== null || (span.packml_state !== null && isAbort(span.packml_state));
 }
 
+const notOperating = new Set<StateSpan['state']>(['down', 'planned_stop', 'unscheduled']);
+
 /**
  * Counts one machine's figures in [fromMs, toMs) from its state intervals (ascending, without overlap). Operating is
- * every known state that is neither down nor a planned stop; stops that are no failures are neither. Failures that
+ * every known state that is neither down, a planned stop nor unscheduled; stops that are no failures are neither. Failures that
  * touch, or have only silence between them, are one. A failure belongs to the window in which it started; one that is
  * still open counts as a failure, and its time as down, but not in the mean repair.
  */
@@ -103,7 +106,7 @@ export function countReliability(
       continue;
     }
     close(span.started_ms);
-    if (span.state !== 'down' && span.state !== 'planned_stop') counts.operating_seconds += inside;
+    if (!notOperating.has(span.state)) counts.operating_seconds += inside;
   }
   const last = spans.at(-1);
   if (last?.ended_ms != null && isFailure(last, hasFaultSignal)) close(last.ended_ms);

@@ -42,19 +42,37 @@ export async function writeReliability(database: Database, nowMs: number): Promi
   }
 }
 
-/** Stops, planned stops and silences per machine since `fromMs`. The rest, nearly all of time, is operating. */
+/**
+ * Stops, planned stops and silences per machine since `fromMs`, and what it stood idle between the shifts of its site.
+ * The rest, nearly all of time, is operating. A site without shifts, and the time before its first one, is scheduled.
+ */
 async function readStops(
   database: Database,
   machines: readonly MachineRow[],
   fromMs: number,
 ): Promise<Map<number, StateSpan[]>> {
   const rows = await database.query<StateSpan & { machine_id: number }>(
-    `select machine_id, state, packml_state, fault_code,
+    `with gap as (
+       select site_id, unnest(tstzmultirange(tstzrange(min(started_at), max(ended_at))) - range_agg(tstzrange(started_at, ended_at))) as free
+         from shift_instance where ended_at > to_timestamp($2::float8 / 1000) group by site_id)
+     , stop as (
+       select machine_id, state, packml_state, fault_code, started_at, ended_at from machine_state
+        where machine_id = any($1::int[]) and state in ('down', 'planned_stop', 'no_data')
+          and (ended_at is null or ended_at > to_timestamp($2::float8 / 1000))
+       union all
+       select m.machine_id, 'unscheduled', null, null, greatest(i.started_at, lower(free)), least(i.ended_at, upper(free))
+         from gap join line using (site_id) join machine m using (line_id)
+        cross join lateral (
+              select state, started_at, ended_at from machine_state
+               where machine_id = m.machine_id and started_at >= lower(free) and started_at < upper(free)
+              union all
+              (select state, started_at, ended_at from machine_state
+                where machine_id = m.machine_id and started_at < lower(free) order by started_at desc limit 1)) i
+        where m.machine_id = any($1::int[]) and i.state in ('idle', 'starved', 'held', 'setup')
+          and (i.ended_at is null or i.ended_at > lower(free)))
+     select machine_id, state, packml_state, fault_code,
             (extract(epoch from started_at) * 1000)::float8 as started_ms, (extract(epoch from ended_at) * 1000)::float8 as ended_ms
-       from machine_state
-      where machine_id = any($1::int[]) and state in ('down', 'planned_stop', 'no_data')
-        and (ended_at is null or ended_at > to_timestamp($2::float8 / 1000))
-      order by machine_id, started_at`,
+       from stop order by machine_id, started_at`,
     [machines.map((machine) => machine.machine_id), fromMs],
   );
   const byMachine = new Map<number, StateSpan[]>();
