@@ -82,6 +82,28 @@ describe('alarms', () => {
     });
     expect((await stage.get('/api/v1/alarms?open=true')).body.items).toMatchObject([{ kind: 'anomaly' }]);
   });
+
+  test('are not acknowledged by being shelved', async () => {
+    const { database, plant, employees } = stage;
+    const [fresh] = await database.query<{ alarm_id: number }>(
+      `insert into alarm (organization_id, machine_id, kind, priority, state, raised_at, message)
+       values ($1, $2, 'stale', 3, 'unacknowledged', now(), 'Silence') returning alarm_id`,
+      [plant.organization_id, plant.machine_ids[0]],
+    );
+    const until = toTimestamp(now() + 3_600_000);
+    const reason = 'Cable is being laid';
+    const url = `/api/v1/alarms/${fresh?.alarm_id}/shelve`;
+    expect((await stage.post(url, { until, reason }, stage.tokens.supervisor)).body).toMatchObject({
+      state: 'shelved',
+      shelved_by: 'The supervisor',
+      acknowledged_by: null,
+      acknowledged_at: null,
+    });
+    expect(
+      await database.query('select acknowledged_at, shelved_by from alarm where alarm_id = $1', [fresh?.alarm_id]),
+    ).toEqual([{ acknowledged_at: null, shelved_by: employees.supervisor }]);
+    await database.query('delete from alarm where alarm_id = $1', [fresh?.alarm_id]);
+  });
 });
 
 describe('what analytics found', () => {

@@ -45,12 +45,14 @@ export async function writeAlarms(
     if (change.raised) {
       await connection.prepared(
         'analytics raise alarm',
-        `insert into alarm (organization_id, machine_id, signal_id, kind, priority, state, shelved_until, raised_at, limit_value, value, peak_value, message)
-         select $1, $2, $3::int, $4, $5, case when shelf.until is null then 'unacknowledged' else 'shelved' end, shelf.until,
+        `insert into alarm (organization_id, machine_id, signal_id, kind, priority, state, shelved_until, shelved_by, raised_at, limit_value, value, peak_value, message)
+         select $1, $2, $3::int, $4, $5, case when shelf.until is null then 'unacknowledged' else 'shelved' end, shelf.until, shelf.by,
                 to_timestamp($6::float8 / 1e6), $7::float8, $8::float8, $8::float8, $9
-           from (select max(shelved_until) as until from alarm
-                  where machine_id = $2 and coalesce(signal_id, 0) = coalesce($3::int, 0) and kind = $4
-                    and state = 'shelved' and shelved_until > clock_timestamp()) shelf
+           from (select) one
+           left join lateral (select shelved_until as until, shelved_by as by from alarm
+                               where machine_id = $2 and coalesce(signal_id, 0) = coalesce($3::int, 0) and kind = $4
+                                 and state = 'shelved' and shelved_until > clock_timestamp()
+                               order by shelved_until desc limit 1) shelf on true
          on conflict (machine_id, coalesce(signal_id, 0), kind) where returned_at is null do update
             set value = excluded.value, peak_value = excluded.peak_value, message = excluded.message`,
         [

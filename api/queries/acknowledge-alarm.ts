@@ -21,7 +21,9 @@ export async function acknowledgeAlarm(
   return rows === 1;
 }
 
-/** Takes an alarm out of sight until a time; it is still evaluated. Answers false when it is not one that can be shelved. */
+/**
+ * Takes an alarm out of sight until a time; it is still evaluated. That is no acknowledgement: when the shelf ends, the
+ * alarm asks for one as before. Answers false when it is not one that can be shelved. */
 export async function shelveAlarm(
   connection: Connection,
   alarmId: number,
@@ -31,8 +33,7 @@ export async function shelveAlarm(
 ): Promise<boolean> {
   const rows = await connection.execute(
     `update alarm
-        set state = 'shelved', shelved_until = $3, note = $4,
-            acknowledged_at = coalesce(acknowledged_at, now()), acknowledged_by = coalesce(acknowledged_by, $2)
+        set state = 'shelved', shelved_until = $3, note = $4, shelved_by = $2
       where alarm_id = $1 and state in ('unacknowledged', 'acknowledged', 'returned_unacknowledged', 'shelved')`,
     [alarmId, employeeId, until, reason],
   );

@@ -53,6 +53,8 @@ export const alarm = machinePlace.extend({
   acknowledged_by: z.string().nullable(),
   note: z.string().nullable(),
   shelved_until: timestamp.nullable(),
+  /** Who shelved it, while it is shelved. */
+  shelved_by: z.string().nullable(),
   limit_value: z.number().nullable(),
   value: z.number().nullable(),
   peak_value: z.number().nullable(),

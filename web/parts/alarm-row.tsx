@@ -55,6 +55,7 @@ export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?
             ` · peak ${formatValue(alarm.peak_value)} ${unit}`}
           {alarm.occurrences > 1 && ` · ${alarm.occurrences} times`}
         </span>
+        {alarm.shelved_by !== null && <span class="muted small">Shelved by {alarm.shelved_by}</span>}
         {alarm.acknowledged_by !== null && (
           <span class="muted small">
             Acknowledged by {alarm.acknowledged_by}
