@@ -1,5 +1,6 @@
 import { createLimits, dropLostLimits, type Limits } from '../alarms/limits.ts';
 import { createFusion, type FusionMemory } from '../alarms/machine-anomaly.ts';
+import { isOpen } from '../anomaly/detector.ts';
 import { createDetector, type Detector } from '../anomaly/detector-memory.ts';
 import type { Plant } from '../plant.ts';
 import { createStateMemory, fallSilent, type StateMemory } from '../states/machine-states.ts';
@@ -108,6 +109,10 @@ export function restoreLive(plant: Plant, parts: ReadonlyMap<string, Buffer>): L
   ] as const) {
     const bytes = parts.get(part);
     if (bytes !== undefined) restoreColumns(into, unpackColumns(bytes), to);
+  }
+  // Counted anew, because a sensor that was taken away while it was unusual would never have been counted off.
+  for (const [index, memory] of live.machines.entries()) {
+    memory.open_sensors = (plant.machines[index]?.slots ?? []).filter((slot) => isOpen(live.detector, slot)).length;
   }
   dropLostLimits(
     live.limits,
