@@ -65,6 +65,11 @@ describe('limit alarms', () => {
     ],
     ['low alarms mirror high ones', '0 15, 3 15, 4 26, 8 26', 'low 0, low off 4'],
     ['a gap in the data starts the delay anew', '0 85, 60 85, 62 85', ''],
+    [
+      'nor does it end one that nobody saw return',
+      '0 85, 3 85, 6 85, 10 70, 3610 70, 3613 70, 3614 70',
+      'high 0, high off 3610',
+    ],
     ['inner limits wait for the machine to run', '0 85!, 5 85!, 6 85, 9 85', 'high 6'],
     ['outer limits do not', '0 95!, 3 95!', 'high_high 0'],
     ['an alarm that fires goes on when the machine stops', '0 85, 3 85, 4 85!, 5 50!, 9 50!', 'high 0, high off 5'],

@@ -21,7 +21,7 @@ export interface Limits {
   off_delay_us: Float64Array;
   /** 1: watched also while the machine does not run. */
   always: Uint8Array;
-  /** A gap this long between two good samples starts a pending alarm anew: nobody saw the condition persist. */
+  /** A gap this long between two good samples starts a delay anew: nobody saw the condition, or its end, persist. */
   gap_us: Float64Array;
   memory: {
     phase: Uint8Array;
@@ -114,7 +114,7 @@ export function observeLimits(
       phase[cell] = Phase.firing;
       continue;
     }
-    if (at === Phase.firing) {
+    if (at === Phase.firing || timeUs - lastUs > (limits.gap_us[slot] ?? 0)) {
       phase[cell] = Phase.returning;
       since[cell] = timeUs;
     }
