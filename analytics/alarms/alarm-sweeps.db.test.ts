@@ -120,4 +120,25 @@ describe.each(testEngines())('sweeps of alarms on %s', (engine) => {
       '2 true',
     ]);
   });
+
+  it('the alarm of a silent line says what is true when another machine of it is heard again, and when that falls silent', async () => {
+    const messages = async () => (await alarms()).map((alarm) => `${alarm.machine} ${alarm.active} ${alarm.message}`);
+    const line = '0 true Nothing has been heard from any of the 3 machines of line for more than 5 minutes.';
+    await silence(6, 6, 6);
+    await watchSilence(database);
+    expect(await messages()).toEqual([line]);
+    await silence(7, 0, 7);
+    await watchSilence(database);
+    const alone = ['m-001', 'm-003'].map(
+      (name, place) => `${place * 2} true Nothing has been heard from ${name} for more than 5 minutes.`,
+    );
+    expect(await messages()).toEqual(alone);
+    // A moment without word from the other is no silence of the line yet.
+    await silence(8, 1, 8);
+    await watchSilence(database);
+    expect(await messages()).toEqual(alone);
+    await silence(14, 6, 14);
+    await watchSilence(database);
+    expect(await messages()).toEqual([line, alone[1]]);
+  });
 });

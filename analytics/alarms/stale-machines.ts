@@ -21,23 +21,36 @@ export async function watchSilence(database: Database): Promise<number> {
         and p.known_to - p.heard_at <= $1::int * interval '1 minute'`,
     [staleMinutes],
   );
+  // Until then it says what is true of its line now: another machine may have been heard again, or fallen silent as well.
+  await database.query(
+    `${machineSilence}
+     update alarm a set message = case when s.line_stale then ${lineMessage} else ${machineMessage} end
+       from machine_silence s
+      where a.machine_id = s.machine_id and a.kind = 'stale' and a.returned_at is null and s.place = 1 and (s.line_stale or not s.line_silent)
+        and a.message <> case when s.line_stale then ${lineMessage} else ${machineMessage} end`,
+    [staleMinutes],
+  );
   return database.execute(
-    `with machine_silence as (
-       select m.organization_id, m.machine_id, m.name, l.name as line, p.heard_at,
-              p.known_to - p.heard_at > $1::int * interval '1 minute' as stale,
-              count(*) over of_line as heard_of,
-              bool_and(p.known_to > p.heard_at) over of_line as line_silent,
-              row_number() over (of_line order by m.position, m.machine_id) as place
-         from machine_progress p join machine m using (machine_id) join line l using (line_id)
-        window of_line as (partition by m.line_id))
+    `${machineSilence}
      insert into alarm (organization_id, machine_id, kind, priority, state, raised_at, message)
      select organization_id, machine_id, 'stale', $2, 'unacknowledged', heard_at,
-            case when line_silent and heard_of > 1
-                 then 'Nothing has been heard from any of the ' || heard_of || ' machines of ' || line
-                 else 'Nothing has been heard from ' || name end || ' for more than ' || $1::int || ' minutes.'
-       from machine_silence
+            case when line_silent then ${lineMessage} else ${machineMessage} end
+       from machine_silence s
       where stale and (place = 1 or not line_silent)
      on conflict do nothing`,
     [staleMinutes, stalePriority],
   );
 }
+
+/** How long each machine is silent ($1: minutes that are too long), and its line; a line of one machine is just that machine. */
+const machineSilence = `with silence as (
+       select m.organization_id, m.machine_id, m.line_id, m.name, m.position, l.name as line, p.heard_at, p.known_to > p.heard_at as silent,
+              p.known_to - p.heard_at > $1::int * interval '1 minute' as stale
+         from machine_progress p join machine m using (machine_id) join line l using (line_id))
+     , machine_silence as (
+       select *, count(*) over of_line as heard_of, row_number() over (of_line order by position, machine_id) as place,
+              bool_and(silent) over of_line and count(*) over of_line > 1 as line_silent,
+              bool_and(stale) over of_line and count(*) over of_line > 1 as line_stale
+         from silence window of_line as (partition by line_id))`;
+const lineMessage = `'Nothing has been heard from any of the ' || s.heard_of || ' machines of ' || s.line || ' for more than ' || $1::int || ' minutes.'`;
+const machineMessage = `'Nothing has been heard from ' || s.name || ' for more than ' || $1::int || ' minutes.'`;
