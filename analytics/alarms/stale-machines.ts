@@ -1,7 +1,7 @@
 import type { Database } from '../../core/database.ts';
 
 /** Nothing heard for this long is an alarm; the state shows no_data much earlier. */
-const staleMinutes = 5;
+export const staleMinutes = 5;
 /** It tells people to look at a gateway or a cable; nothing is known of the machine itself. */
 const stalePriority = 3;
 

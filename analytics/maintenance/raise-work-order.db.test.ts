@@ -9,7 +9,7 @@ describe.each(testEngines())('work orders on %s', (engine) => {
   let plant: SmallPlant;
   beforeAll(async () => {
     database = await createTestDatabase(engine);
-    plant = await insertSmallPlant(database, 10);
+    plant = await insertSmallPlant(database, 11);
   });
 
   async function insertFault(machine: number, mode: string, severity = 3): Promise<number> {
@@ -177,6 +177,31 @@ describe.each(testEngines())('work orders on %s', (engine) => {
     expect(await faultsToBring(database)).toContain(vague);
     await raiseWorkOrder(database, vague);
     expect(await ordersOf(9)).toMatchObject([{ state: 'closed' }, { state: 'merged' }, { state: 'proposed' }]);
+  });
+
+  it('nobody knows whether its condition holds while the machine is silent', async () => {
+    const order = await raiseWorkOrder(database, await insertFault(10, 'bearing'));
+    const sweep = async () => {
+      for (const fault of await faultsToBring(database)) await raiseWorkOrder(database, fault);
+      return (await ordersOf(10))[0]?.condition;
+    };
+    for (const [silence, condition] of [
+      ['4 minutes', 'active'],
+      ['6 minutes', 'unknown'],
+      ['0', 'active'],
+    ]) {
+      await database.query(
+        `insert into machine_progress (machine_id, organization_id, heard_at, known_to) values ($1, $2, now() - $3::interval, now())
+         on conflict (machine_id) do update set heard_at = excluded.heard_at, known_to = excluded.known_to`,
+        [plant.machines[10]?.machine_id, plant.organization_id, silence],
+      );
+      expect(await sweep()).toBe(condition);
+    }
+    expect(await eventsOf(order ?? 0)).toEqual([
+      'created > proposed',
+      'condition active > unknown',
+      'condition unknown > active',
+    ]);
   });
 
   it('is titled with the machine as planners know it, and says when in UTC', async () => {

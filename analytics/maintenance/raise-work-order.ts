@@ -1,5 +1,6 @@
 import type { Connection, Database } from '../../core/database.ts';
 import { priorityOf } from '../alarms/priority.ts';
+import { staleMinutes } from '../alarms/stale-machines.ts';
 
 /** Hours until an order is due, by priority 1..4. Set when the order is made; a later, more urgent fault does not reset it. */
 const dueHours = [4, 24, 72, 14 * 24] as const;
@@ -13,6 +14,16 @@ const repeatDays = 30;
 export const ringAgainHours = { closed: 4, cancelled: 4, rejected: 24 } as const;
 /** Events by which a fault belongs to an order; the last one says to which. Merging takes the faults along. */
 export const belongsSql = `e.kind in ('created', 'occurrence', 'still_active', 'merged')`;
+/**
+ * What is known of the condition of order `w`: a fault of it goes on, or none does; unknown while its machine has been
+ * silent for as long as makes an alarm (`alarms/stale-machines.ts`), because nothing can return then.
+ */
+export const conditionSql = `case
+  when not exists (select 1 from fault f join work_order_event e using (fault_id)
+                    where e.work_order_id = w.work_order_id and ${belongsSql} and f.ended_at is null) then 'cleared'
+  when exists (select 1 from machine_progress p
+                where p.machine_id = w.machine_id and p.known_to - p.heard_at > interval '${staleMinutes} minutes') then 'unknown'
+  else 'active' end`;
 /** Only a clear diagnosis of the worst severity is approved without a person. */
 const approveConfidence = 0.8;
 
@@ -158,12 +169,11 @@ async function followFault(connection: Connection, fault: FaultRow, orderId: num
     );
     if (renamed > 0) await note(connection, fault, orderId, 'failure_mode', order.failure_mode, fault.failure_mode);
   }
-  const [open] = await connection.query<{ active: boolean }>(
-    `select exists (select 1 from fault f join work_order_event e using (fault_id)
-                     where e.work_order_id = $1 and ${belongsSql} and f.ended_at is null) as active`,
+  const [now] = await connection.query<{ condition: string }>(
+    `select ${conditionSql} as condition from work_order w where work_order_id = $1`,
     [orderId],
   );
-  const condition = open?.active === true ? 'active' : 'cleared';
+  const condition = now?.condition ?? order.condition;
   if (condition !== order.condition) {
     await connection.query('update work_order set condition = $2 where work_order_id = $1', [orderId, condition]);
     await note(connection, fault, orderId, 'condition', order.condition, condition);

@@ -1,11 +1,11 @@
 import type { Database } from '../../core/database.ts';
-import { belongsSql, ringsAgainSql } from './raise-work-order.ts';
+import { belongsSql, conditionSql, ringsAgainSql } from './raise-work-order.ts';
 
 /** A proposed order that nobody touched is cancelled when its condition has been gone for this long. */
 export const cancelAfterMinutes = 30;
 
 /**
- * Faults that have not reached an order yet, whose order does not show yet that they ended, changed or got worse, or that
+ * Faults that have not reached an order yet, whose order does not show yet whether they go on or that they changed, or that
  * still go on long after their order was ended.
  */
 export async function faultsToBring(database: Database): Promise<number[]> {
@@ -18,7 +18,7 @@ export async function faultsToBring(database: Database): Promise<number[]> {
        join work_order_event e on e.work_order_id = w.work_order_id and ${belongsSql}
        join fault f on f.fault_id = e.fault_id
       where w.state not in ('closed', 'rejected', 'cancelled', 'merged')
-        and (w.condition = 'active' and f.ended_at is not null or w.condition = 'cleared' and f.ended_at is null
+        and (w.condition <> ${conditionSql}
              or w.failure_mode = 'unknown' and f.failure_mode <> 'unknown' and f.ended_at is null)
      union
      select f.fault_id from fault f
