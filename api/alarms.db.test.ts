@@ -104,6 +104,26 @@ describe('alarms', () => {
     ).toEqual([{ acknowledged_at: null, shelved_by: employees.supervisor }]);
     await database.query('delete from alarm where alarm_id = $1', [fresh?.alarm_id]);
   });
+
+  test('say how often they came in a day', async () => {
+    const { database, plant } = stage;
+    for (const [hour, value] of [
+      [0, 7],
+      [1, 7],
+      [2, 8],
+      [24, 7],
+      [30, 7],
+    ]) {
+      await database.query(
+        `insert into alarm (organization_id, machine_id, kind, priority, state, raised_at, returned_at, value, message)
+         values ($1, $2, 'fault_code', 2, 'normal', timestamptz '2026-01-01' + $3 * interval '1 hour', now(), $4, 'Code')`,
+        [plant.organization_id, plant.machine_ids[1], hour, value],
+      );
+    }
+    const { items } = (await stage.get(`/api/v1/alarms?machine=${plant.machine_ids[1]}&kind=fault_code`)).body;
+    expect(items.map((item: { occurrences: number }) => item.occurrences)).toEqual([2, 3, 1, 2, 1]);
+    await database.query(`delete from alarm where kind = 'fault_code'`);
+  });
 });
 
 describe('what analytics found', () => {

@@ -15,7 +15,11 @@ import {
 
 const alarmColumns = `a.alarm_id, ${placeColumns}, a.signal_id, g.name as signal_name, g.unit, a.kind, a.priority, a.state,
   a.returned_at is null as active, a.raised_at, a.detected_at, a.returned_at, a.acknowledged_at, e.name as acknowledged_by,
-  a.note, a.shelved_until, h.name as shelved_by, a.limit_value, a.value, a.peak_value, a.occurrences, a.message`;
+  a.note, a.shelved_until, h.name as shelved_by, a.limit_value, a.value, a.peak_value, a.message,
+  (select count(*)::int from alarm before
+    where before.machine_id = a.machine_id and coalesce(before.signal_id, 0) = coalesce(a.signal_id, 0) and before.kind = a.kind
+      and before.raised_at between a.raised_at - interval '24 hours' and a.raised_at
+      and (a.kind <> 'fault_code' or before.value = a.value)) as occurrences`;
 const alarmJoins = `join machine m on m.machine_id = a.machine_id ${placeJoins}
   left join signal g on g.signal_id = a.signal_id left join employee e on e.employee_id = a.acknowledged_by
   left join employee h on h.employee_id = a.shelved_by and a.state = 'shelved'`;

@@ -58,6 +58,7 @@ export const alarm = machinePlace.extend({
   limit_value: z.number().nullable(),
   value: z.number().nullable(),
   peak_value: z.number().nullable(),
+  /** How often it was raised in the 24 hours up to this time, which is counted; of fault codes those with the same code. */
   occurrences: z.int(),
   message: z.string(),
 });

@@ -53,7 +53,7 @@ export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?
             alarm.signal_id !== null &&
             alarm.peak_value !== alarm.value &&
             ` · peak ${formatValue(alarm.peak_value)} ${unit}`}
-          {alarm.occurrences > 1 && ` · ${alarm.occurrences} times`}
+          {alarm.occurrences > 1 && ` · ${alarm.occurrences} times in 24 h`}
         </span>
         {alarm.shelved_by !== null && <span class="muted small">Shelved by {alarm.shelved_by}</span>}
         {alarm.acknowledged_by !== null && (
