@@ -43,13 +43,30 @@ test('each missing number has its own time', () => {
   expect(countLost(sequence, 9000)).toBe(0);
 });
 
-test('a number from behind is not taken for a loss of 255 messages', () => {
+test('a gap of more than half the circle is counted like any other', () => {
   const sequence = started(10);
-  noteSequence(sequence, 11, 0, 2000);
-  expect(noteSequence(sequence, 11, 0, 2000)).toBe('unexplained');
-  expect(noteSequence(sequence, 12, 0, 2000)).toBe('in_order');
+  expect(noteSequence(sequence, 211, 0, 2000)).toBe('early');
+  expect(noteSequence(sequence, 212, 1, 2000)).toBe('in_order');
+  expect(countLost(sequence, 2000)).toBe(200);
+});
+
+test('a message that comes when it was counted already opens no gap of its own, until its number is due again', () => {
+  const sequence = started(10);
+  noteSequence(sequence, 12, 0, 2000); // 11 is missing
+  expect(countLost(sequence, 2000)).toBe(1);
+  expect(noteSequence(sequence, 11, 2500, 2000)).toBe('late');
+  expect(noteSequence(sequence, 13, 2500, 2000)).toBe('in_order');
   expect(countLost(sequence, 9000)).toBe(0);
-  expect(noteSequence(sequence, 300, 0, 2000)).toBe('unexplained');
+
+  noteSequence(sequence, 15, 9000, 2000); // 14 is missing
+  expect(countLost(sequence, 11_000)).toBe(1);
+  for (let seq = 16; seq <= 16 + 254; seq++) noteSequence(sequence, seq & 255, 11_000, 2000); // up to 14
+  expect(noteSequence(sequence, 14, 11_000, 2000)).toBe('early');
+  expect(countLost(sequence, 13_000)).toBe(255);
+});
+
+test('a number that no message may have is unexplained', () => {
+  expect(noteSequence(started(10), 300, 0, 2000)).toBe('unexplained');
 });
 
 test('nothing is known before the first birth, and of messages without a number', () => {

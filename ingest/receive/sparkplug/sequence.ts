@@ -8,44 +8,48 @@ export interface Sequence {
   expected: number;
   /** Numbers that were skipped, each with the time at which it counts as lost. */
   missing: Map<number, number>;
+  /** Numbers that were counted as lost and may still come, until they are due again. */
+  overdue: Set<number>;
 }
 
 export type Arrival =
   | 'in_order'
   /** Ahead of its turn: the numbers before it are missing now. */
   | 'early'
-  /** One of the missing ones. */
+  /** One of the missing ones, or of those that were counted as lost. */
   | 'late'
-  /** Neither: a number from behind that nothing is missing at. Only a rebirth can tell what happened. */
+  /** No number of the count. Only a rebirth can tell what happened. */
   | 'unexplained';
 
 export function createSequence(): Sequence {
-  return { expected: -1, missing: new Map() };
+  return { expected: -1, missing: new Map(), overdue: new Set() };
 }
 
 /** A birth of the node begins a new count. */
 export function restartSequence(sequence: Sequence, seq: number): void {
   sequence.expected = seq < 0 ? -1 : (seq + 1) & 255;
   sequence.missing.clear();
+  sequence.overdue.clear();
 }
 
-/** Notes the number of a message that arrived at `nowMs`. A number below 0 (none was sent) says nothing. */
+/**
+ * Notes the number of a message that arrived at `nowMs`. A number below 0 (none was sent) says nothing.
+ *
+ * Whatever is neither due nor awaited lies ahead, however far: messages of QoS 0 are not sent twice, and a gap that was
+ * taken for a repeated message would be a loss that nobody counts.
+ */
 export function noteSequence(sequence: Sequence, seq: number, nowMs: number, reorderMs: number): Arrival {
-  if (seq < 0 || sequence.expected < 0) return 'in_order';
+  const { expected, missing, overdue } = sequence;
+  if (seq < 0 || expected < 0) return 'in_order';
   if (seq > 255) return 'unexplained';
-  if (seq === sequence.expected) {
-    sequence.expected = (seq + 1) & 255;
-    return 'in_order';
+  if (seq !== expected && (missing.delete(seq) || overdue.delete(seq))) return 'late';
+  for (let skipped = expected; skipped !== seq; skipped = (skipped + 1) & 255) {
+    overdue.delete(skipped);
+    if (!missing.has(skipped)) missing.set(skipped, nowMs + reorderMs);
   }
-  if (sequence.missing.delete(seq)) return 'late';
-  const ahead = (seq - sequence.expected) & 255;
-  // Half of the circle lies ahead, half behind: a gap of 128 and more cannot be told from a message that came again.
-  if (ahead >= 128) return 'unexplained';
-  for (let skipped = 0; skipped < ahead; skipped++) {
-    sequence.missing.set((sequence.expected + skipped) & 255, nowMs + reorderMs);
-  }
+  overdue.delete(seq);
   sequence.expected = (seq + 1) & 255;
-  return 'early';
+  return seq === expected ? 'in_order' : 'early';
 }
 
 /** When the next missing number counts as lost; Infinity when none is missing. */
@@ -61,6 +65,7 @@ export function countLost(sequence: Sequence, nowMs: number): number {
   for (const [seq, deadline] of sequence.missing) {
     if (deadline > nowMs) break;
     sequence.missing.delete(seq);
+    sequence.overdue.add(seq);
     lost++;
   }
   return lost;
