@@ -128,6 +128,28 @@ describe('births and data', () => {
   });
 });
 
+describe('what a node offers to be commanded with', () => {
+  const scanRate = { name: 'Node Control/Scan Rate', alias: 8, datatype: Datatype.Int32, value: 500 };
+
+  test('is no reading, by alias or by name, and asks for no rebirth', () => {
+    stage.host.connected();
+    stage.receive('NBIRTH', encodeNodeBirth({ timestampMs: start, seq: 0, metrics: [scanRate] }, 3));
+    const { name: _, ...byAlias } = scanRate;
+    stage.sendData(1, [byAlias], '');
+    const { alias: __, ...byName } = scanRate;
+    stage.receive('NDATA', encodePayload({ seq: 2, metrics: [byName], with_datatypes: true }));
+    stage.sendData(3, [byName], '');
+    stage.pass(5000);
+    expect(stage.intake.of(nodeName)).toMatchObject({ received: 0, rejected: [], parked: [] });
+    expect(stage.requests).toEqual([]);
+  });
+
+  test('is no reading before a birth either', () => {
+    stage.receive('NDATA', encodePayload({ seq: 2, metrics: [scanRate], with_datatypes: true }));
+    expect(stage.intake.of(nodeName)).toMatchObject({ received: 0, rejected: [], parked: [] });
+  });
+});
+
 describe('deaths', () => {
   test('NDEATH marks node and devices stale at the time of receipt', () => {
     stage.bearNode();

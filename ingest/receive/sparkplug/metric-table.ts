@@ -5,7 +5,7 @@ import type { RegisteredSignal, SignalRegistry } from '../../resolve/signal-regi
  * name. Only aliases and no names come with DATA, so this table is what makes them readable.
  */
 export interface MetricTable {
-  /** `group/edge/device/metric`; the device is empty for metrics of the node itself. */
+  /** `group/edge/device/metric`; the device is empty for metrics of the node itself. Empty for what is no reading. */
   address: string[];
   datatype: number[];
   device: string[];

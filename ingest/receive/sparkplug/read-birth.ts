@@ -10,7 +10,6 @@ import { announceMetric, bindSignals, createMetricTable } from './metric-table.t
 import { noteBirth } from './rebirth.ts';
 import { restartSequence } from './sequence.ts';
 
-/** What a node offers to be commanded with; nothing of it is a reading. */
 const controlFolder = 'Node Control/';
 
 /** An NBIRTH: a new session begins. Everything announced before is void until the devices are born again. */
@@ -60,6 +59,11 @@ export function nameOf(bytes: Buffer, columns: PayloadColumns, row: number): str
   return start < 0 ? '' : bytes.toString('utf8', start, columns.name_end[row]);
 }
 
+/** What a node offers to be commanded with, and its session's number: nothing of it is a reading, in data neither. */
+export function isControl(device: string, name: string): boolean {
+  return device === '' && (name === birthDeathMetric || name.startsWith(controlFolder));
+}
+
 function readMetrics(
   node: EdgeNode,
   device: string,
@@ -72,10 +76,13 @@ function readMetrics(
   const indexes = new Int32Array(columns.length).fill(-1);
   for (let row = 0; row < columns.length; row++) {
     const name = nameOf(bytes, columns, row);
-    if (device === '' && (name === birthDeathMetric || name.startsWith(controlFolder))) continue;
     const datatype = columns.datatype[row] as number;
     const alias = columns.alias[row] as number;
-    indexes[row] = announceMetric(metrics, device, name, addressOf(node, device, name), datatype, alias);
+    const isReading = !isControl(device, name);
+    // Without an address: data may come by its alias and must be known for what they are.
+    const address = isReading ? addressOf(node, device, name) : '';
+    const index = announceMetric(metrics, device, name, address, datatype, alias);
+    if (isReading) indexes[row] = index;
   }
   bindSignals(metrics, registry);
   for (let row = 0; row < columns.length; row++) {

@@ -3,7 +3,7 @@ import { addRejected } from '../../resolve/add-reading.ts';
 import { addMetric, type Message, timeOf } from './add-metric.ts';
 import { addressOf, type EdgeNode } from './edge-node.ts';
 import { bindSignals, findAlias, findName } from './metric-table.ts';
-import { nameOf } from './read-birth.ts';
+import { isControl, nameOf } from './read-birth.ts';
 
 /**
  * An NDATA or DDATA. Answers why a rebirth is needed, or an empty text. A metric that no birth has announced is
@@ -23,6 +23,7 @@ export function readData(node: EdgeNode, device: string, message: Message, regis
     if (index >= 0 && metrics.device[index] !== device) index = -1;
     if (index >= 0) {
       const address = metrics.address[index] as string;
+      if (address === '') continue;
       // A DATA message that does say a datatype knows better than a birth that was lost.
       const datatype = columns.datatype[row] || (metrics.datatype[index] as number);
       const stored = addMetric(message, row, address, metrics.signal[index], datatype, timeOf(columns, row));
@@ -61,6 +62,7 @@ function addNamed(
   const { metrics } = node;
   const name = nameOf(bytes, columns, row);
   if (name === '') return false;
+  if (isControl(device, name)) return true;
   const index = isBorn ? findName(metrics, device, name) : -1;
   const datatype = columns.datatype[row] || (index < 0 ? 0 : (metrics.datatype[index] as number));
   if (datatype === 0) return false;
