@@ -4,6 +4,7 @@ import { Flag, type PayloadColumns } from '../../../core/sparkplug/payload-colum
 import { addReading, addRejected } from '../../resolve/add-reading.ts';
 import type { RegisteredSignal } from '../../resolve/signal-registry.ts';
 import type { SourceIntake } from '../receiver.ts';
+import type { EdgeNode } from './edge-node.ts';
 
 /** One decoded message on its way into the intake of its source. */
 export interface Message {
@@ -16,10 +17,32 @@ export interface Message {
   toKeep: Buffer | null;
 }
 
-/**
- * Adds one metric of a message. `timeUs` is its time, NaN when neither the metric nor the payload has one. Answers
- * false for a transient metric, which the sender asks not to store.
- */
+export type Outcome =
+  | 'live'
+  /** Store-and-forward. */
+  | 'historical'
+  | 'rejected'
+  /** The sender asks not to store it. */
+  | 'transient';
+
+/** Adds one metric that a birth of `node` has announced; `index` is its place in the table of the node. */
+export function addAnnounced(
+  node: EdgeNode,
+  message: Message,
+  row: number,
+  index: number,
+  datatype: number,
+  timeUs: number,
+): void {
+  const { address, signal, lastTimeUs } = node.metrics;
+  const outcome = addMetric(message, row, address[index] as string, signal[index], datatype, timeUs);
+  if (outcome === 'transient') node.counts.transient_metrics++;
+  if (outcome !== 'live') return;
+  const usedUs = Number.isNaN(timeUs) ? message.nowUs : timeUs;
+  if (usedUs > (lastTimeUs[index] as number)) lastTimeUs[index] = usedUs;
+}
+
+/** Adds one metric of a message. `timeUs` is its time, NaN when neither the metric nor the payload has one. */
 export function addMetric(
   message: Message,
   row: number,
@@ -27,12 +50,13 @@ export function addMetric(
   signal: RegisteredSignal | undefined,
   datatype: number,
   timeUs: number,
-): boolean {
+): Outcome {
   const { columns, into, nowUs } = message;
   const flags = columns.flags[row] as number;
-  if ((flags & Flag.transient) !== 0) return false;
+  if ((flags & Flag.transient) !== 0) return 'transient';
   const quality = qualityOf(columns.quality[row] as number);
   const isNull = (flags & Flag.null) !== 0;
+  const historical = (flags & Flag.historical) !== 0;
   const number = isNull ? null : readNumber(columns, row, datatype);
   const value = Number.isNaN(number) ? readValue(message.bytes, columns, row, datatype) : number;
   const rejectedBefore = into.rejected.length;
@@ -41,11 +65,13 @@ export function addMetric(
     addRejected(into, address, value.reason, value.detail, message.toKeep, more);
   } else {
     const usedQuality = isNull && quality !== Quality.stale ? Quality.bad : quality;
-    const historical = (flags & Flag.historical) !== 0;
     addReading(into, address, signal, timeUs, value, usedQuality, nowUs, { historical, payload: message.toKeep });
   }
-  if (into.rejected.length > rejectedBefore) message.toKeep = null;
-  return true;
+  if (into.rejected.length > rejectedBefore) {
+    message.toKeep = null;
+    return 'rejected';
+  }
+  return historical ? 'historical' : 'live';
 }
 
 /** The metric's own time, else the time of sending, in µs; NaN when there is neither. */

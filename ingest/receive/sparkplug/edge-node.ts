@@ -18,10 +18,8 @@ export interface EdgeNode {
   metrics: MetricTable;
   /** The devices between their DBIRTH and DDEATH; '' for the node itself. */
   born: Set<string>;
-  /** When the node's metrics were last marked stale, in µs; -Infinity when they never were. */
-  staleSinceUs: number;
-  /** The same for single devices, by DDEATH. */
-  deviceStaleSinceUs: Map<string, number>;
+  /** The metrics that are marked stale until their next birth, by address, each with the time of its mark in µs. */
+  staleUs: Map<string, number>;
   /** When it was heard last, by our clock; null when never. */
   lastMessageAtMs: number | null;
   counts: EdgeNodeCounts;
@@ -51,8 +49,7 @@ export function createEdgeNode(group: string, edge: string): EdgeNode {
     rebirth: createRebirth(),
     metrics: createMetricTable(),
     born: new Set(),
-    staleSinceUs: Number.NEGATIVE_INFINITY,
-    deviceStaleSinceUs: new Map(),
+    staleUs: new Map(),
     lastMessageAtMs: null,
     counts: {
       births: 0,

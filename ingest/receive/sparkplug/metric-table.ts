@@ -9,6 +9,8 @@ export interface MetricTable {
   address: string[];
   datatype: number[];
   device: string[];
+  /** Time of the newest live value, in µs; -Infinity before the first. A death stands behind it. */
+  lastTimeUs: number[];
   /** The signal of each metric, as of `registryVersion`. */
   signal: (RegisteredSignal | undefined)[];
   registryVersion: number;
@@ -24,6 +26,7 @@ export function createMetricTable(): MetricTable {
     address: [],
     datatype: [],
     device: [],
+    lastTimeUs: [],
     signal: [],
     registryVersion: -1,
     byName: new Map(),
@@ -63,6 +66,7 @@ export function announceMetric(
     table.address.push(address);
     table.datatype.push(datatype);
     table.device.push(device);
+    table.lastTimeUs.push(Number.NEGATIVE_INFINITY);
     table.signal.push(undefined);
     names.set(name, index);
     table.registryVersion = -1;

@@ -4,7 +4,7 @@ import { readNumber } from '../../../core/sparkplug/metric-value.ts';
 import { Flag, type PayloadColumns } from '../../../core/sparkplug/payload-columns.ts';
 import { addLost, addRejected } from '../../resolve/add-reading.ts';
 import type { SignalRegistry } from '../../resolve/signal-registry.ts';
-import { addMetric, type Message, timeOf } from './add-metric.ts';
+import { addAnnounced, type Message, timeOf } from './add-metric.ts';
 import { addressOf, type EdgeNode } from './edge-node.ts';
 import { announceMetric, bindSignals, createMetricTable } from './metric-table.ts';
 import { noteBirth } from './rebirth.ts';
@@ -25,7 +25,7 @@ export function readNodeBirth(node: EdgeNode, message: Message, registry: Signal
   node.counts.lost_messages += node.sequence.missing.size;
   restartSequence(node.sequence, columns.seq);
   noteBirth(node.rebirth);
-  readMetrics(node, '', message, registry, node.staleSinceUs);
+  readMetrics(node, '', message, registry);
 }
 
 /** A DBIRTH: the device's metrics, old and new. Answers why a rebirth is needed, or an empty text. */
@@ -36,10 +36,8 @@ export function readDeviceBirth(node: EdgeNode, device: string, message: Message
     addRejected(message.into, addressOf(node, device, ''), 'before_birth', detail, message.bytes);
     return 'the birth of a device before that of its node';
   }
-  const staleSinceUs = Math.max(node.staleSinceUs, node.deviceStaleSinceUs.get(device) ?? Number.NEGATIVE_INFINITY);
-  node.deviceStaleSinceUs.delete(device);
   node.born.add(device);
-  readMetrics(node, device, message, registry, staleSinceUs);
+  readMetrics(node, device, message, registry);
   return '';
 }
 
@@ -64,13 +62,7 @@ export function isControl(device: string, name: string): boolean {
   return device === '' && (name === birthDeathMetric || name.startsWith(controlFolder));
 }
 
-function readMetrics(
-  node: EdgeNode,
-  device: string,
-  message: Message,
-  registry: SignalRegistry,
-  staleSinceUs: number,
-): void {
+function readMetrics(node: EdgeNode, device: string, message: Message, registry: SignalRegistry): void {
   const { bytes, columns } = message;
   const { metrics } = node;
   const indexes = new Int32Array(columns.length).fill(-1);
@@ -88,27 +80,25 @@ function readMetrics(
   for (let row = 0; row < columns.length; row++) {
     const index = indexes[row] as number;
     if (index < 0) continue;
-    const timeUs = birthTimeOf(columns, row, staleSinceUs);
-    const stored = addMetric(
-      message,
-      row,
-      metrics.address[index] as string,
-      metrics.signal[index],
-      metrics.datatype[index] as number,
-      timeUs,
-    );
-    if (!stored) node.counts.transient_metrics++;
+    const timeUs = birthTimeOf(node, metrics.address[index] as string, message, row);
+    addAnnounced(node, message, row, index, metrics.datatype[index] as number, timeUs);
   }
 }
 
 /**
  * A birth says "this is the value now". A node that reports by exception gives the time of the last change, which may
- * lie before the death that marked the metric stale; stored there, the latest reading would stay stale until the next
- * change. Such a value counts from the birth itself.
+ * lie before the mark that made the metric stale; stored there, the latest reading would stay stale until the next
+ * change. Such a value counts from the birth itself, and from right behind the mark when even that lies ahead, because
+ * the node's clock has been set back meanwhile.
  */
-function birthTimeOf(columns: PayloadColumns, row: number, staleSinceUs: number): number {
+function birthTimeOf(node: EdgeNode, address: string, { columns, nowUs }: Message, row: number): number {
   const timeUs = timeOf(columns, row);
-  const isHistorical = ((columns.flags[row] as number) & Flag.historical) !== 0;
-  if (isHistorical || Number.isNaN(timeUs) || timeUs > staleSinceUs) return timeUs;
-  return columns.timestamp_ms * 1000 > staleSinceUs ? columns.timestamp_ms * 1000 : Number.NaN;
+  if (((columns.flags[row] as number) & Flag.historical) !== 0) return timeUs;
+  const staleUs = node.staleUs.get(address);
+  if (staleUs === undefined) return timeUs;
+  node.staleUs.delete(address);
+  if (timeUs > staleUs) return timeUs;
+  const sentUs = columns.timestamp_ms * 1000;
+  if (sentUs > staleUs) return sentUs;
+  return nowUs > staleUs ? Number.NaN : staleUs + 1;
 }

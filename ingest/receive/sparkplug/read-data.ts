@@ -1,6 +1,6 @@
 import type { SignalRegistry } from '../../resolve/signal-registry.ts';
 import { addRejected } from '../../resolve/add-reading.ts';
-import { addMetric, type Message, timeOf } from './add-metric.ts';
+import { addAnnounced, addMetric, type Message, timeOf } from './add-metric.ts';
 import { addressOf, type EdgeNode } from './edge-node.ts';
 import { bindSignals, findAlias, findName } from './metric-table.ts';
 import { isControl, nameOf } from './read-birth.ts';
@@ -22,12 +22,10 @@ export function readData(node: EdgeNode, device: string, message: Message, regis
     // An alias belongs to one device of the node; at another device it means that our table is not the sender's.
     if (index >= 0 && metrics.device[index] !== device) index = -1;
     if (index >= 0) {
-      const address = metrics.address[index] as string;
-      if (address === '') continue;
+      if (metrics.address[index] === '') continue;
       // A DATA message that does say a datatype knows better than a birth that was lost.
       const datatype = columns.datatype[row] || (metrics.datatype[index] as number);
-      const stored = addMetric(message, row, address, metrics.signal[index], datatype, timeOf(columns, row));
-      if (!stored) node.counts.transient_metrics++;
+      addAnnounced(node, message, row, index, datatype, timeOf(columns, row));
     } else if (!addNamed(node, device, message, row, registry, isBorn)) {
       unreadable++;
       if (isBorn) {
@@ -66,8 +64,12 @@ function addNamed(
   const index = isBorn ? findName(metrics, device, name) : -1;
   const datatype = columns.datatype[row] || (index < 0 ? 0 : (metrics.datatype[index] as number));
   if (datatype === 0) return false;
-  const address = index < 0 ? addressOf(node, device, name) : (metrics.address[index] as string);
-  const signal = index < 0 ? registry.find('sparkplug', address) : metrics.signal[index];
-  if (!addMetric(message, row, address, signal, datatype, timeOf(columns, row))) node.counts.transient_metrics++;
+  const timeUs = timeOf(columns, row);
+  if (index >= 0) addAnnounced(node, message, row, index, datatype, timeUs);
+  else {
+    const address = addressOf(node, device, name);
+    const outcome = addMetric(message, row, address, registry.find('sparkplug', address), datatype, timeUs);
+    if (outcome === 'transient') node.counts.transient_metrics++;
+  }
   return true;
 }

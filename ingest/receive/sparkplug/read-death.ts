@@ -25,7 +25,7 @@ export function readNodeDeath(node: EdgeNode, message: Message, registry: Signal
 
 /**
  * The node is not heard any more: every mapped metric of the node and its devices gets a stale reading without a value
- * at the time of receipt, because the will was written when the connection began and knows no better time.
+ * from the time of receipt on, because the will was written when the connection began and knows no better time.
  */
 export function markNodeStale(node: EdgeNode, into: SourceIntake, nowUs: number, registry: SignalRegistry): void {
   if (!node.online) return;
@@ -36,18 +36,21 @@ export function markNodeStale(node: EdgeNode, into: SourceIntake, nowUs: number,
   addLost(into, node.sequence.missing.size);
   node.counts.lost_messages += node.sequence.missing.size;
   restartSequence(node.sequence, -1);
-  node.staleSinceUs = nowUs;
-  node.deviceStaleSinceUs.clear();
 }
 
 /** A DDEATH: the device's metrics are stale from the time the edge node gives, which saw the device go. */
 export function readDeviceDeath(node: EdgeNode, device: string, message: Message, registry: SignalRegistry): void {
   if (!node.born.delete(device)) return;
   const { columns, into, nowUs } = message;
-  const timeUs = columns.timestamp_ms * 1000;
-  markStale(node, device, into, timeUs, nowUs, registry);
-  node.deviceStaleSinceUs.set(device, Number.isNaN(timeUs) ? nowUs : timeUs);
+  const saidUs = columns.timestamp_ms * 1000;
+  markStale(node, device, into, Number.isNaN(saidUs) ? nowUs : saidUs, nowUs, registry);
 }
+
+/**
+ * A mark stands a microsecond behind the millisecond of the death, and behind the last value when the edge node's clock
+ * is ahead of ours: else that value would be the latest one, and good. Nor can the mark take the place of a reading that
+ * is still stored at the edge node, since those have whole milliseconds.
+ */
 
 function markStale(
   node: EdgeNode,
@@ -63,6 +66,9 @@ function markStale(
     const signal = metrics.signal[index];
     // Nobody waits for a value of an address without a signal; parking "stale" there would only fill the room.
     if (signal === undefined) continue;
-    addReading(into, metrics.address[index] as string, signal, timeUs, null, Quality.stale, nowUs);
+    const address = metrics.address[index] as string;
+    const markUs = Math.max(timeUs, metrics.lastTimeUs[index] as number) + 1;
+    addReading(into, address, signal, markUs, null, Quality.stale, nowUs);
+    node.staleUs.set(address, markUs);
   }
 }

@@ -175,7 +175,7 @@ test('births and data by alias become readings; deaths make them stale', async (
 
   await node.killDevice(time + 5);
   await waitUntil('the device is stale', () => readings(1).length === 3);
-  expect(readings(1)[2]).toMatchObject({ value: null, quality: Quality.stale, time_us: (time + 5) * 1000 });
+  expect(readings(1)[2]).toMatchObject({ value: null, quality: Quality.stale, time_us: (time + 5) * 1000 + 1 });
 
   await node.bear();
   await waitUntil('it is born again', () => readings(1).length === 4);

@@ -91,12 +91,12 @@ test('values, times and qualities of an edge node stand in the database; the pas
     { time_us: start * 1000, value: 20, quality: 192 },
     { time_us: (start + 1000) * 1000, value: Math.fround(21.37), quality: 192 },
     { time_us: (start + 2000) * 1000, value: 22.25, quality: 0 },
-    { time_us: (start + 4000) * 1000, value: null, quality: 500 },
+    { time_us: (start + 4000) * 1000 + 1, value: null, quality: 500 },
   ]);
   const [latest] = await database.query(
     `select ${us}, value, quality from latest_value join signal using (signal_id) where name = 't-1'`,
   );
-  expect(latest).toEqual({ time_us: (start + 4000) * 1000, value: null, quality: 500 });
+  expect(latest).toEqual({ time_us: (start + 4000) * 1000 + 1, value: null, quality: 500 });
   const orders = await database.query(
     `select text from reading r join signal using (signal_id) join text_value t on t.text_value_id = r.value where name = 'order'`,
   );
