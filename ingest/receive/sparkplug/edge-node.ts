@@ -1,3 +1,4 @@
+import type { Verb } from '../../../core/sparkplug/topic.ts';
 import type { Source } from '../receiver.ts';
 import { createMetricTable, type MetricTable } from './metric-table.ts';
 import { createRebirth, type Rebirth } from './rebirth.ts';
@@ -16,6 +17,8 @@ export interface EdgeNode {
   sequence: Sequence;
   rebirth: Rebirth;
   metrics: MetricTable;
+  /** Data that have overtaken the birth they need, until the gap before them has closed or counts as lost. */
+  held: Arrived[];
   /** The devices between their DBIRTH and DDEATH; '' for the node itself. */
   born: Set<string>;
   /** The metrics that are marked stale until their next birth, by address, each with the time of its mark in µs. */
@@ -23,6 +26,14 @@ export interface EdgeNode {
   /** When it was heard last, by our clock; null when never. */
   lastMessageAtMs: number | null;
   counts: EdgeNodeCounts;
+}
+
+/** A message as it came. */
+export interface Arrived {
+  verb: Verb;
+  device: string;
+  bytes: Buffer;
+  nowMs: number;
 }
 
 /** For people, in the status of the source. */
@@ -48,6 +59,7 @@ export function createEdgeNode(group: string, edge: string): EdgeNode {
     sequence: createSequence(),
     rebirth: createRebirth(),
     metrics: createMetricTable(),
+    held: [],
     born: new Set(),
     staleUs: new Map(),
     lastMessageAtMs: null,

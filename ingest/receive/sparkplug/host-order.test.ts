@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Datatype } from '../../../core/sparkplug/datatype.ts';
 import { encodePayload } from '../../../core/sparkplug/encode-payload.ts';
-import { encodeData, encodeNodeBirth, encodeNodeDeath } from '../../../core/sparkplug/messages.ts';
+import { encodeData, encodeDeviceBirth, encodeNodeBirth, encodeNodeDeath } from '../../../core/sparkplug/messages.ts';
 import { type HostStage, nodeName, setHostStage, start, topicOf } from '../testing/host-stage.ts';
 
 let stage: HostStage;
@@ -126,6 +126,89 @@ describe('sequence and rebirth', () => {
     stage.sendData(17, [stage.temperature(1)]);
     stage.pass(10_000);
     expect(stage.requests).toEqual([]);
+  });
+});
+
+describe('data that overtake the birth they need', () => {
+  const values = () => stage.intake.readings(nodeName).map(({ signal_id, value }) => [signal_id, value]);
+
+  beforeEach(() => {
+    stage.host.connected();
+    stage.bearNode();
+  });
+
+  test('wait for the birth of their device, and no rebirth is asked for', () => {
+    stage.sendData(2, [stage.temperature(21)]);
+    stage.sendData(3, [stage.temperature(22, { timestamp_ms: start + 1 })]);
+    expect(stage.intake.of(nodeName)).toMatchObject({ received: 1, rejected: [] });
+    stage.pass(1900);
+    stage.bearDevice(1);
+    expect(values().slice(-2)).toEqual([
+      [1, 21],
+      [1, 22],
+    ]);
+    stage.pass(10_000);
+    expect([stage.intake.of(nodeName)?.rejected, stage.intake.of(nodeName)?.lost_upstream, stage.requests]).toEqual([
+      [],
+      0,
+      [],
+    ]);
+  });
+
+  test('wait when an alias is not known yet; what is known is stored at once', () => {
+    stage.bearDevice(1);
+    const speed = stage.temperature(7, { alias: 9 });
+    stage.sendData(3, [stage.temperature(21), speed]);
+    stage.sendData(4, [stage.temperature(22)]);
+    expect(values().at(-1)).toEqual([1, 22]);
+    const born = { ...speed, name: 'speed' };
+    stage.receive('DBIRTH', encodeDeviceBirth({ timestampMs: start, seq: 2, metrics: [born] }), 'm-001');
+    stage.pass(5000);
+    expect(values().at(-1)).toEqual([1, 21]);
+    expect(stage.intake.of(nodeName)).toMatchObject({ lost_upstream: 0, rejected: [] });
+    expect(stage.intake.of(nodeName)?.parked.map(({ address }) => address)).toEqual([
+      `${nodeName}/m-001/colour`,
+      `${nodeName}/m-001/speed`,
+      `${nodeName}/m-001/speed`,
+    ]);
+    expect(stage.requests).toEqual([]);
+  });
+
+  test('are rejected with their bytes when the birth has not come in time', () => {
+    stage.sendData(2, [stage.temperature(21)]);
+    stage.pass(2002);
+    expect(stage.intake.of(nodeName)).toMatchObject({
+      lost_upstream: 1,
+      rejected: [{ reason: 'before_birth', payload: expect.any(Buffer) }],
+    });
+    expect(stage.requests).toEqual([{ at: 2001, node: nodeName }]);
+  });
+
+  test.each<[string, () => void]>([
+    ['the node dies', () => stage.receive('NDEATH', encodeNodeDeath(start, 3))],
+    ['the node is born anew', () => stage.bearNode(0, 4)],
+    ['our connection ends', () => stage.host.disconnected()],
+    ['ingest ends', () => stage.host.close()],
+  ])('are rejected with their bytes when %s meanwhile', (_, end) => {
+    stage.sendData(2, [stage.temperature(21)]);
+    end();
+    expect(stage.intake.of(nodeName)).toMatchObject({ rejected: [{ reason: 'before_birth' }] });
+    stage.pass(5000);
+    expect(stage.intake.of(nodeName)?.rejected).toHaveLength(1);
+  });
+
+  test('fill no memory', () => {
+    const bytes = encodeData({
+      timestampMs: start,
+      seq: 2,
+      metrics: [stage.temperature('x'.repeat(1_000_000), { datatype: Datatype.String })],
+    });
+    for (let message = 0; message < 40; message++) stage.receive('DDATA', bytes, 'm-001');
+    const rejected = stage.intake.of(nodeName)?.rejected.length ?? 0;
+    expect(rejected).toBeGreaterThan(5);
+    expect(rejected).toBeLessThan(20);
+    stage.pass(2002);
+    expect(stage.intake.of(nodeName)?.rejected).toHaveLength(40);
   });
 });
 

@@ -6,10 +6,10 @@ import { addLost, addRejected } from '../../resolve/add-reading.ts';
 import type { SignalRegistry } from '../../resolve/signal-registry.ts';
 import type { Intake } from '../receiver.ts';
 import type { Message } from './add-metric.ts';
-import { addressOf, createEdgeNode, type EdgeNode } from './edge-node.ts';
+import { addressOf, type Arrived, createEdgeNode, type EdgeNode } from './edge-node.ts';
 import { markNodeStale, readDeviceDeath, readNodeDeath } from './read-death.ts';
 import { readDeviceBirth, readNodeBirth } from './read-birth.ts';
-import { readData } from './read-data.ts';
+import { isAnnounced, readData } from './read-data.ts';
 import { noteRequest, rebirthDueMs, wantRebirth } from './rebirth.ts';
 import { countLost, nextLossMs, noteSequence } from './sequence.ts';
 
@@ -18,6 +18,10 @@ const mostEdgeNodes = 10_000;
 /** Metrics that all births together may announce, about 1 KB of memory each. */
 const mostMetrics = 2_000_000;
 const mostTopics = 50_000;
+/** Data that wait for a birth which they have overtaken; what is beyond is not waited with. */
+const mostHeldBytes = 32_000_000;
+/** What a held message costs beside its bytes. */
+const heldOverhead = 200;
 
 export interface HostOptions {
   intake: Intake;
@@ -60,6 +64,7 @@ export function createHost(options: HostOptions): Host {
   let lastRequestMs = Number.NEGATIVE_INFINITY;
   let isConnected = false;
   let ignoredRetained = 0;
+  let heldBytes = 0;
 
   function receive(topic: string, bytes: Buffer, retained: boolean): void {
     const parts = parse(topic);
@@ -81,19 +86,52 @@ export function createHost(options: HostOptions): Host {
     }
     node.counts.messages++;
     node.lastMessageAtMs = nowMs;
-    const into = intake.open(node.source);
+    // With the session ends what its data could have waited for.
+    if (verb === 'NBIRTH' || verb === 'NDEATH') release(node);
+    take(node, { verb, device, bytes, nowMs });
+    if (node.sequence.missing.size === 0) release(node);
+    watch(node);
+  }
+
+  function take(node: EdgeNode, arrived: Arrived, mayWait = true): void {
+    const { verb, device, bytes, nowMs } = arrived;
     const problem = decodePayload(bytes, columns) ?? birthProblem(verb, node);
+    if (problem === null && mayWait && verb !== 'NBIRTH' && verb !== 'NDEATH') {
+      noteOrder(node, columns.seq);
+      if (hold(node, arrived)) return;
+    }
+    const into = intake.open(node.source);
     if (problem !== null) {
       const detail = `The ${verb} of ${bytes.length} bytes cannot be read: ${problem}.`;
       addRejected(into, addressOf(node, device, ''), 'malformed_payload', detail, bytes);
       wantRebirth(node.rebirth, `a ${verb} that cannot be read`);
     } else {
-      if (verb !== 'NBIRTH' && verb !== 'NDEATH') noteOrder(node, columns.seq);
       const reason = read(node, verb, device, { bytes, columns, into, nowUs: nowMs * 1000, toKeep: bytes });
       if (reason !== '') wantRebirth(node.rebirth, reason);
     }
     intake.handOver();
-    watch(node);
+  }
+
+  /** Keeps data back that cannot be read while messages before them are missing: one of those may be the birth. */
+  function hold(node: EdgeNode, arrived: Arrived): boolean {
+    const { verb, device, bytes } = arrived;
+    if (node.sequence.missing.size === 0 || !node.online || !verb.endsWith('DATA')) return false;
+    const size = bytes.length + heldOverhead;
+    if (isAnnounced(node, device, bytes, columns) || heldBytes + size > mostHeldBytes) return false;
+    heldBytes += size;
+    node.held.push(arrived);
+    return true;
+  }
+
+  /** Takes what was held back, readable now or not. Not while a message is open. */
+  function release(node: EdgeNode): void {
+    const { held } = node;
+    if (held.length === 0) return;
+    node.held = [];
+    for (const arrived of held) {
+      heldBytes -= arrived.bytes.length + heldOverhead;
+      take(node, arrived, false);
+    }
   }
 
   /** Takes a decoded message in; answers why a rebirth is needed, or an empty text. */
@@ -186,6 +224,7 @@ export function createHost(options: HostOptions): Host {
         addLost(intake.open(node.source), lost);
         intake.handOver();
         wantRebirth(node.rebirth, `${lost} lost messages`);
+        release(node);
       }
       if (isConnected && rebirthDueMs(node.rebirth) <= nowMs && lastRequestMs + spacingMs <= nowMs) {
         node.counts.last_rebirth_reason = node.rebirth.reason;
@@ -225,11 +264,13 @@ export function createHost(options: HostOptions): Host {
       const nowUs = clock() * 1000;
       for (const node of nodes.values()) {
         if (!node.online) continue;
+        release(node);
         markNodeStale(node, intake.open(node.source), nowUs, registry);
         intake.handOver();
       }
     },
     close() {
+      for (const node of nodes.values()) release(node);
       watched.clear();
       arm(Number.POSITIVE_INFINITY);
     },

@@ -1,3 +1,4 @@
+import type { PayloadColumns } from '../../../core/sparkplug/payload-columns.ts';
 import type { SignalRegistry } from '../../resolve/signal-registry.ts';
 import { addRejected } from '../../resolve/add-reading.ts';
 import { addAnnounced, addMetric, type Message, timeOf } from './add-metric.ts';
@@ -45,6 +46,18 @@ export function readData(node: EdgeNode, device: string, message: Message, regis
     addRejected(into, addressOf(node, device, ''), 'before_birth', detail, message.toKeep);
   }
   return need;
+}
+
+/** Whether births have announced every metric of the data; for what they have not, a birth may be on its way. */
+export function isAnnounced(node: EdgeNode, device: string, bytes: Buffer, columns: PayloadColumns): boolean {
+  const { metrics } = node;
+  if (!node.born.has(device)) return false;
+  for (let row = 0; row < columns.length; row++) {
+    const index = findAlias(metrics, columns.alias[row] as number);
+    if (index >= 0 && metrics.device[index] === device) continue;
+    if (findName(metrics, device, nameOf(bytes, columns, row)) < 0) return false;
+  }
+  return true;
 }
 
 /** A metric that comes by its name; false when name and table together do not say what it is. */

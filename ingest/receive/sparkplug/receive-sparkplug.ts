@@ -60,8 +60,8 @@ export function receiveSparkplug(context: ReceiverContext): Receiver {
       return [own, ...[...host.nodes.values()].map(stateOf)];
     },
     async close() {
-      host.close();
       await connection.close();
+      host.close();
     },
   };
 }
