@@ -76,8 +76,9 @@ async function edgeNode(more: Partial<TestEdgeNodeOptions> = {}): Promise<TestEd
   return node;
 }
 
-const statesOf = () =>
-  broker.published
+type PublishedState = { online?: boolean; timestamp?: number };
+const statesOf = (at = broker) =>
+  at.published
     .filter(({ topic }) => topic === stateTopic)
     .map(({ payload, qos, retain }) => ({ ...(JSON.parse(payload.toString()) as object), qos, retain }));
 const readings = (signalId: number) => intake.readings(name).filter(({ signal_id }) => signal_id === signalId);
@@ -234,4 +235,41 @@ test('the end of the connection to the broker makes everything stale, and births
   await waitUntil('it is stale', () => readings(1)[1]?.quality === Quality.stale);
   await waitUntil('it was asked and is born again', () => readings(1)[2]?.quality === Quality.good);
   expect(node.rebirthRequests).toBe(1);
+});
+
+test('two servers, one host id: each session has its own time, its birth comes first, and a loss concerns one only', async () => {
+  // One ingest for each server, as the plant would run them.
+  const other = await startBroker();
+  await host();
+  const first = receiver as Receiver;
+  const second = await host({ MQTT_URL: other.url });
+  try {
+    for (const at of [broker, other]) {
+      await waitUntil('the birth is published', () => statesOf(at).length === 1);
+      expect(at.events.filter(({ what }) => what.startsWith('publish'))).toEqual([
+        { client: clientId, what: `publish ${stateTopic}` },
+      ]);
+    }
+    const births = [statesOf(broker)[0], statesOf(other)[0]] as PublishedState[];
+    expect(births).toMatchObject([{ online: true }, { online: true }]);
+    expect(births[1]?.timestamp).toBeGreaterThan(births[0]?.timestamp ?? Number.NaN);
+
+    other.cut(clientId);
+    await waitUntil('it is online again', () => other.connects.length === 2 && second.states()[0]?.connected);
+    await waitUntil('with a new time', () => {
+      const last = statesOf(other).at(-1) as PublishedState;
+      return last.online === true && (last.timestamp ?? 0) > (births[1]?.timestamp ?? Number.NaN);
+    });
+    const begun = other.events.map(({ what }) => what).lastIndexOf('connect');
+    const published = other.events
+      .slice(begun)
+      .filter(({ client, what }) => client === clientId && what.startsWith('publish'));
+    expect(published[0]?.what).toBe(`publish ${stateTopic}`);
+    expect(statesOf(broker)).toEqual([{ ...births[0], qos: 1, retain: true }]);
+    expect(broker.connects).toHaveLength(1);
+  } finally {
+    await first.close();
+    await second.close();
+    await other.close();
+  }
 });
