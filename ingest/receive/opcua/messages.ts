@@ -42,6 +42,13 @@ export interface Messages {
 /** More is not asked for again: no server keeps so many. */
 const mostMissing = 1000;
 
+/** Takes a number out of the missing ones; false when it is none of them. */
+function forget(missing: number[], sequence: number): boolean {
+  const at = missing.indexOf(sequence);
+  if (at >= 0) missing.splice(at, 1);
+  return at >= 0;
+}
+
 export function createMessages(options: MessagesOptions): Messages {
   const { session, source, intake, clock, log, counts, loop, subscriptions } = options;
   const asking = new Set<Subscription>();
@@ -56,7 +63,10 @@ export function createMessages(options: MessagesOptions): Messages {
     // A keep-alive tells the number of the next message with data, and has none itself.
     const hasData = (message.notificationData ?? []).length > 0;
     if (ahead < 0) {
-      if (hasData) loop.acknowledge(subscriptionId, sequenceNumber);
+      if (!hasData) return;
+      // One that others have overtaken comes for the first time; what we have already only needs its acknowledgement.
+      if (forget(subscription.missing, sequenceNumber)) take(subscription, message);
+      else loop.acknowledge(subscriptionId, sequenceNumber);
       return;
     }
     if (ahead > 0) miss(subscription, ahead);
@@ -100,7 +110,8 @@ export function createMessages(options: MessagesOptions): Messages {
     try {
       for (let seq = subscription.missing[0]; seq !== undefined; seq = subscription.missing[0]) {
         const message = await loop.republish(subscription.id, seq);
-        subscription.missing.shift();
+        // It has come by itself meanwhile.
+        if (!forget(subscription.missing, seq)) continue;
         if (message === undefined) lost++;
         else {
           counts.republished_messages++;

@@ -115,6 +115,18 @@ test('a message that never arrived is asked for again; one that the server has n
   expect(status(server.url)).toMatchObject({ republished_messages: 1, lost_messages: 1, connections: 1 });
 });
 
+test('messages that overtake each other are taken all the same, though the server keeps none of them', async () => {
+  const server = await stage.serve({ variables: [double('a', 0)] });
+  const { intake, status } = await stage.receive([server.url], [signal(1, server.addressOf('a'))]);
+  await waitUntil('the first value is there', () => valuesOf(intake, server.url, 1).length === 1);
+  server.turnNextMessages();
+  await setEach((value) => server.set('a', value), [1, 2, 3, 4]);
+  await waitUntil('the newest value is there', () => valuesOf(intake, server.url, 1).includes(4));
+  expect(valuesOf(intake, server.url, 1)).toEqual([0, 1, 2, 3, 4]);
+  expect(intake.readings(server.url).map(({ value }) => value)).toEqual([0, 3, 2, 1, 4]);
+  expect(status(server.url)).toMatchObject({ lost_messages: 0, republished_messages: 0, connections: 1 });
+});
+
 test('a queue that was too short for the outage is counted, said, and filled from the history', async () => {
   const variables = [double('a', 0, true), double('b', 0)];
   const server = await stage.serve({ variables });

@@ -26,6 +26,8 @@ export interface TestOpcuaServer {
   securityOfSessions(): string[];
   /** The next message with data never reaches the client; the server keeps it and answers Republish with it. */
   loseNextMessage(): void;
+  /** The next three messages with data arrive the newest first, and the server keeps none of them for Republish. */
+  turnNextMessages(): void;
   /** A sequence number is used up by a message that never was: it is missing, and the server cannot repeat it. */
   skipSequenceNumber(): void;
   /** The items of a node are gone from every subscription, and nobody is told. */
@@ -160,6 +162,24 @@ export async function startOpcuaServer(options: TestOpcuaServerOptions): Promise
         engine._send_response = (subscription, response) => {
           if ((response.notificationMessage.notificationData ?? []).length === 0) send(subscription, response);
           else engine._send_response = send;
+        };
+      }
+    },
+    turnNextMessages() {
+      for (const session of server.engine.getSessions()) {
+        const engine = session.publishEngine;
+        const send = engine._send_response.bind(engine);
+        const held: Parameters<typeof send>[] = [];
+        engine._send_response = (subscription, response) => {
+          if ((response.notificationMessage.notificationData ?? []).length === 0) {
+            send(subscription, response);
+            return;
+          }
+          subscription.getMessageForSequenceNumber = () => null;
+          held.push([subscription, response]);
+          if (held.length < 3) return;
+          engine._send_response = send;
+          for (const one of held.reverse()) send(...one);
         };
       }
     },
