@@ -72,12 +72,16 @@ export function createBackfill(options: BackfillOptions): Backfill {
     }
     try {
       const range = { fromMs: gap.fromMs - overlapMs, toMs };
-      const { values, without } = await readHistory(session, items, range, options.nodesPerHistoryRead, store, signal);
-      const read = { ...facts, values, without_history: without.length };
+      const history = await readHistory(session, items, range, options.nodesPerHistoryRead, store, signal);
+      const { values, without, failed } = history;
+      const read = { ...facts, values, without_history: without.length, failed: failed.length };
       counts.backfilled_values += values;
       for (const { address } of without) withoutHistory.add(address);
       if (signal.aborted) keep();
-      else if (values > 0) log.info(read, 'an outage was filled from the history');
+      else if (failed.length > 0) noteUnfilled(`an outage was not filled, ${failed[0]?.reason}`, read);
+      else if (values > 0 && without.length > 0) {
+        noteUnfilled('an outage was filled in part: of some nodes the server keeps no history', read);
+      } else if (values > 0) log.info(read, 'an outage was filled from the history');
       // Some servers refuse, others answer "good" with nothing in it; for the reader of the books it is the same.
       else noteUnfilled('nothing of an outage could be filled: the server keeps no history of it', read);
     } catch (error) {

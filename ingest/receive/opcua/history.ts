@@ -30,11 +30,19 @@ const noHistory = [
   StatusCodes.BadUserAccessDenied,
 ];
 
+export interface HistorySummary {
+  values: number;
+  /** The server keeps no history of these. */
+  without: Item[];
+  /** These have not been read to their end, with the reason. */
+  failed: { item: Item; reason: string }[];
+}
+
 /**
  * Reads what the server recorded of `items` in `range`, of `nodesPerCall` at once, and hands every page to `onValues`,
- * which may make us wait.
- * Answers how many values came and which items have no history. Throws when the connection is lost; stops when
- * `signal` aborts. Follows continuation points until they end or one comes again, which some servers do for ever.
+ * which may make us wait. Throws when the connection is lost; stops when `signal` aborts. Follows continuation points
+ * until they end or one comes again, which some servers do for ever. A server keeps only a few of them: the items that
+ * get none are read again in halves, once the others have given theirs back.
  */
 export async function readHistory(
   session: Session,
@@ -43,32 +51,40 @@ export async function readHistory(
   nodesPerCall: number,
   onValues: (item: Item, values: readonly DataValue[]) => Promise<void>,
   signal: AbortSignal,
-): Promise<{ values: number; without: Item[] }> {
-  const summary = { values: 0, without: [] as Item[] };
-  for (let from = 0; from < items.length && !signal.aborted; from += nodesPerCall) {
-    let open = items.slice(from, from + nodesPerCall).map((item) => ({ item, point: null as Buffer | null }));
+): Promise<HistorySummary> {
+  const summary: HistorySummary = { values: 0, without: [], failed: [] };
+  for (let from = 0; from < items.length; from += nodesPerCall) await readGroup(items.slice(from, from + nodesPerCall));
+  return summary;
+
+  async function readGroup(group: readonly Item[]): Promise<void> {
+    const starved: Item[] = [];
+    let open = group.map((item) => ({ item, point: null as Buffer | null }));
     for (let page = 0; open.length > 0 && page < mostPages && !signal.aborted; page++) {
       const results = await readPage(session, open, range);
       const next: typeof open = [];
       for (const [index, { item, point }] of open.entries()) {
-        const result = results[index];
-        if (result === undefined) continue;
-        if (noHistory.some((status) => result.statusCode.equals(status))) {
-          summary.without.push(item);
-          continue;
+        const status = results[index]?.statusCode ?? StatusCodes.BadUnexpectedError;
+        if (status.equals(StatusCodes.BadNoContinuationPoints) && group.length > 1) starved.push(item);
+        else if (noHistory.some((one) => status.equals(one))) summary.without.push(item);
+        else if (status.isBad() && !status.equals(StatusCodes.BadNoData)) {
+          summary.failed.push({ item, reason: status.name });
+        } else {
+          const values = valuesOf(results[index]);
+          summary.values += values.length;
+          if (values.length > 0) await onValues(item, values);
+          const following = results[index]?.continuationPoint;
+          const isNew = following !== null && following !== undefined && following.length > 0;
+          if (isNew && (point === null || !following.equals(point))) next.push({ item, point: following });
         }
-        const values = valuesOf(result);
-        summary.values += values.length;
-        if (values.length > 0) await onValues(item, values);
-        const following = result.continuationPoint;
-        const isNew = following !== null && following !== undefined && following.length > 0;
-        if (isNew && (point === null || !following.equals(point))) next.push({ item, point: following });
       }
       open = next;
     }
     if (open.length > 0) await release(session, open, range);
+    for (const { item } of open) summary.failed.push({ item, reason: `more than ${mostPages} pages` });
+    const half = Math.ceil(starved.length / 2);
+    for (const part of [starved.slice(0, half), starved.slice(half)])
+      if (part.length > 0 && !signal.aborted) await readGroup(part);
   }
-  return summary;
 }
 
 async function readPage(
@@ -108,6 +124,7 @@ async function release(
   if (held.length > 0) await readPage(session, held, range, true).catch(() => undefined);
 }
 
-function valuesOf({ historyData }: HistoryReadResult): readonly DataValue[] {
+function valuesOf(result: HistoryReadResult | undefined): readonly DataValue[] {
+  const historyData = result?.historyData;
   return historyData instanceof HistoryData ? (historyData.dataValues ?? []) : [];
 }

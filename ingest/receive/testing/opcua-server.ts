@@ -1,10 +1,12 @@
 import { createServer, type AddressInfo } from 'node:net';
 import {
   DataType,
+  HistoryReadResult,
   MessageSecurityMode,
   OPCUACertificateManager,
   OPCUAServer,
   SecurityPolicy,
+  type StatusCode,
   StatusCodes,
   type UAVariable,
   Variant,
@@ -50,6 +52,10 @@ export interface TestOpcuaServerOptions {
   maxMonitoredItemsPerSubscription?: number;
   maxNodesPerRead?: number;
   maxNodesPerHistoryReadData?: number;
+  /** So many nodes of one HistoryRead may get a continuation point; the others get BadNoContinuationPoints. */
+  mostHistoryPoints?: number;
+  /** What HistoryRead answers for single nodes, by name. */
+  historyRefusals?: Record<string, StatusCode>;
   users?: { userName: string; password: string };
   /** Folder of the user certificates that are let in; others are refused. Anonymous users are then, too. */
   userPki?: string;
@@ -108,6 +114,17 @@ export async function startOpcuaServer(options: TestOpcuaServerOptions): Promise
     },
   });
   await server.initialize();
+  const historyRead = server.engine.historyRead.bind(server.engine);
+  server.engine.historyRead = async (context, request) => {
+    let points = 0;
+    return (await historyRead(context, request)).map((result, index) => {
+      const refusal = options.historyRefusals?.[String(request.nodesToRead?.[index]?.nodeId.value)];
+      if (refusal !== undefined) return new HistoryReadResult({ statusCode: refusal });
+      if ((result.continuationPoint ?? '').length === 0) return result;
+      if (++points <= (options.mostHistoryPoints ?? Number.POSITIVE_INFINITY)) return result;
+      return new HistoryReadResult({ statusCode: StatusCodes.BadNoContinuationPoints });
+    });
+  };
   const { addressSpace } = server.engine;
   if (addressSpace === null) throw new Error('The test server has no address space.');
   const before = (options.namespacesBefore ?? []).map((uri) => addressSpace.registerNamespace(uri));
