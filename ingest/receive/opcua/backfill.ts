@@ -3,9 +3,10 @@ import { type Clock, pause } from '../../../core/clock.ts';
 import type { Log } from '../../../core/log.ts';
 import type { Intake, Source } from '../receiver.ts';
 import { type Gap, type Gaps, openGap } from './gaps.ts';
-import { readHistory } from './history.ts';
+import { type HistoryRange, readHistory } from './history.ts';
 import { addValue } from './read-notification.ts';
 import type { ServerCounts } from './server-counts.ts';
+import { readServerClock } from './server-facts.ts';
 import type { Session } from './session.ts';
 import type { Item } from './subscription.ts';
 
@@ -35,8 +36,10 @@ export interface Backfill {
   hasNoHistory(address: string): boolean;
 }
 
-/** Before the gap, since the clocks of source, server and gateway are never quite the same. */
+/** Before the gap and behind it, since the clocks of source, server and gateway are never quite the same. */
 const overlapMs = 2000;
+/** A clock that is further ahead than this is wrong, and its readings are rejected. */
+const dayMs = 86_400_000;
 
 export function createBackfill(options: BackfillOptions): Backfill {
   const { session, source, intake, clock, log, counts, gaps, signal } = options;
@@ -49,20 +52,28 @@ export function createBackfill(options: BackfillOptions): Backfill {
       const gap = gaps.get(item.address);
       if (gap === undefined) continue;
       gaps.delete(item.address);
-      const name = `${gap.fromMs} ${gap.isOutage}`;
+      const name = `${gap.fromMs} ${gap.aheadMs} ${gap.isOutage}`;
       const group = groups.get(name) ?? { gap, items: [] };
       group.items.push(item);
       groups.set(name, group);
     }
-    const toMs = clock();
-    for (const { gap, items } of groups.values()) {
-      if (toMs - gap.fromMs >= options.shortestMs) running = running.then(() => fill(gap, toMs, items));
-    }
+    for (const { gap, items } of groups.values()) running = running.then(() => fill(gap, items));
   }
 
-  async function fill(gap: Gap, toMs: number, items: readonly Item[]): Promise<void> {
-    const seconds = Math.round((toMs - gap.fromMs) / 1000);
-    const facts = { source: source.name, items: items.length, seconds };
+  /**
+   * The gap by the clock of the server; where that has been set since, the earlier beginning counts. A source whose clock
+   * is ahead of its server's has values in the server's future, up to the newest that we have.
+   */
+  async function rangeOf(gap: Gap, items: readonly Item[]): Promise<HistoryRange> {
+    const serverMs = await readServerClock(session);
+    const aheadMs = Number.isNaN(serverMs) ? gap.aheadMs : serverMs - clock();
+    const presentMs = clock() + aheadMs;
+    const newest = items.map(({ lastTimeUs }) => lastTimeUs / 1000).filter((ms) => ms < presentMs + dayMs);
+    return { fromMs: gap.fromMs + Math.min(gap.aheadMs, aheadMs), toMs: Math.max(presentMs, ...newest) };
+  }
+
+  async function fill(gap: Gap, items: readonly Item[]): Promise<void> {
+    const facts = { source: source.name, items: items.length, seconds: Math.round((clock() - gap.fromMs) / 1000) };
     function keep(): void {
       for (const { address } of items) openGap(gaps, address, gap);
     }
@@ -71,7 +82,10 @@ export function createBackfill(options: BackfillOptions): Backfill {
       return;
     }
     try {
-      const range = { fromMs: gap.fromMs - overlapMs, toMs };
+      const { fromMs, toMs } = await rangeOf(gap, items);
+      if (toMs - fromMs < options.shortestMs) return;
+      facts.seconds = Math.round((toMs - fromMs) / 1000);
+      const range = { fromMs: fromMs - overlapMs, toMs: toMs + overlapMs };
       const history = await readHistory(session, items, range, options.nodesPerHistoryRead, store, signal);
       const { values, without, failed } = history;
       const read = { ...facts, values, without_history: without.length, failed: failed.length };
@@ -94,7 +108,7 @@ export function createBackfill(options: BackfillOptions): Backfill {
       // Of a node that was not there before, nobody knows that anything is missing.
       if (!gap.isOutage) return;
       counts.unfilled_outages++;
-      counts.unfilled_seconds += seconds;
+      counts.unfilled_seconds += facts.seconds;
       log.warn(more, `${sentence}; how much is lost is unknown`);
     }
   }

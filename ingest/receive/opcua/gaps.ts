@@ -1,6 +1,9 @@
 /** Since when readings of an address may be missing. */
 export interface Gap {
+  /** By our clock. */
   fromMs: number;
+  /** How far the clock of the server was ahead of ours then; its history goes by its own. */
+  aheadMs: number;
   /** False when the address was never heard before: then nothing is known to be lost. */
   isOutage: boolean;
 }
@@ -16,6 +19,7 @@ export function openGap(gaps: Gaps, address: string, gap: Gap): void {
   const open = gaps.get(address);
   if (open === undefined) gaps.set(address, gap);
   else if (gap.fromMs < open.fromMs || (gap.isOutage && !open.isOutage)) {
-    gaps.set(address, { fromMs: Math.min(gap.fromMs, open.fromMs), isOutage: gap.isOutage || open.isOutage });
+    const { fromMs, aheadMs } = gap.fromMs < open.fromMs ? gap : open;
+    gaps.set(address, { fromMs, aheadMs, isOutage: gap.isOutage || open.isOutage });
   }
 }

@@ -3,9 +3,10 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 
 /**
- * Numbers by name in one small file, kept over restarts: until when each server was heard (by its URL, ms), so that the
- * time in which ingest did not run can be filled from the server's history; and since when a signal is marked stale (by
- * its id, µs), so that a machine at rest does not stay stale after a restart. Losing the file costs only that.
+ * Numbers by name in one small file, kept over restarts: until when each server was heard (by its URL, ms) and how far
+ * its clock is ahead of ours, so that the time in which ingest did not run can be filled from the server's history; and
+ * since when a signal is marked stale (by its id, µs), so that a machine at rest does not stay stale after a restart.
+ * Losing the file costs only that.
  */
 export interface KeptNumbers {
   readonly size: number;

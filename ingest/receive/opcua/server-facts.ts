@@ -38,3 +38,9 @@ function limit(said: unknown, own: number): number {
   const most = Number(said ?? 0);
   return most > 0 ? Math.min(most, own) : own;
 }
+
+/** The present time by the server's clock (Server_ServerStatus_CurrentTime); NaN when it does not tell. */
+export async function readServerClock(session: Session): Promise<number> {
+  const { value } = await session.read({ nodeId: 'i=2258' });
+  return value.value instanceof Date ? value.value.getTime() : Number.NaN;
+}

@@ -79,7 +79,8 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
   let namespaces: string[] = [];
   let isSuspended = true;
   let heardMs = options.lastHeard.get(url) ?? Number.NaN;
-  let heardServerMs = Number.NaN;
+  const aheadName = `${url} is ahead by`;
+  let aheadMs = options.lastHeard.get(aheadName) ?? 0;
   let bridging = bridgingOf([], options.outageSeconds);
   let nextRetryMs = monotonic() + options.retryItemsMs;
   let nextFillMs = 0;
@@ -104,11 +105,12 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
     onHeard(publishedMs) {
       heardMs = clock();
       options.lastHeard.set(url, heardMs);
-      heardServerMs = Math.abs(publishedMs - heardMs) < dayMs ? publishedMs : heardMs;
+      aheadMs = Math.abs(publishedMs - heardMs) < dayMs ? publishedMs - heardMs : 0;
+      options.lastHeard.set(aheadName, aheadMs);
     },
     onOverflow({ address }, beforeUs) {
       if (!Number.isNaN(beforeUs) && !backfill.hasNoHistory(address))
-        openGap(gaps, address, { fromMs: beforeUs / 1000, isOutage: true });
+        openGap(gaps, address, { fromMs: beforeUs / 1000 - aheadMs, aheadMs, isOutage: true });
     },
     onEnded: (subscription, reason) =>
       background(`the server ended a subscription, ${reason}`, recreate([subscription], heardMs)),
@@ -164,11 +166,12 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
     bridging = bridgingOf(subscriptions.values(), options.outageSeconds);
     const isOutage = !Number.isNaN(fromMs);
     if (isOutage) {
-      for (const { address } of items()) if (!before.has(address)) openGap(gaps, address, { fromMs, isOutage });
+      for (const { address } of items())
+        if (!before.has(address)) openGap(gaps, address, { fromMs, aheadMs, isOutage });
     }
     for (const address of refused.keys()) {
       if (claims.has(address)) gaps.delete(address);
-      else openGap(gaps, address, { fromMs: isOutage ? fromMs : clock(), isOutage });
+      else openGap(gaps, address, { fromMs: isOutage ? fromMs : clock(), aheadMs, isOutage });
     }
     backfill.run();
   }
@@ -236,7 +239,7 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
     subscriptions,
     refused,
     get heardServerMs() {
-      return Number.isNaN(heardServerMs) ? heardMs : heardServerMs;
+      return heardMs + aheadMs;
     },
     get bridging() {
       return bridging;

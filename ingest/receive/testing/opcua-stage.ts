@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { now } from '../../../core/clock.ts';
+import { type Clock, now } from '../../../core/clock.ts';
 import { silentLog } from '../../../core/log.ts';
 import { readSettings } from '../../../core/settings.ts';
 import { createSignalRegistry, type SignalRegistry } from '../../resolve/signal-registry.ts';
@@ -21,6 +21,8 @@ export interface OpcuaReceived {
 interface ReceiveOptions extends Partial<OpcuaTiming> {
   settings?: Record<string, string>;
   registry?: SignalRegistry;
+  /** The clock of the gateway, where it is not the one that the servers of the test have. */
+  clock?: Clock;
 }
 
 /** Servers and receivers of a test, with short times, in a folder of its own. */
@@ -45,7 +47,7 @@ export async function openOpcuaStage(): Promise<OpcuaStage> {
       closers.push(() => server.close());
       return server;
     },
-    async receive(urls, signals, { settings: more, registry: known, ...timing } = {}) {
+    async receive(urls, signals, { settings: more, registry: known, clock = now, ...timing } = {}) {
       const intake = collectIntake();
       const settings = readSettings({
         OPCUA_URLS: urls.join(','),
@@ -55,7 +57,7 @@ export async function openOpcuaStage(): Promise<OpcuaStage> {
         ...more,
       });
       const registry = await registerSignals(signals, known ?? createSignalRegistry());
-      const context = { settings, log: silentLog, clock: now, intake, registry };
+      const context = { settings, log: silentLog, clock, intake, registry };
       const receiver = receiveOpcua(context, { silenceMs: 30_000, retryItemsMs: 300, ...timing });
       closers.push(() => receiver.close());
       const stateOf = (url: string) => receiver.states().find(({ name }) => name === url);
