@@ -37,7 +37,11 @@ export function readNotification(
         summary.overflows++;
         onOverflow(item, beforeUs);
       }
-    } else if (part instanceof StatusChangeNotification && part.status.isNotGood()) summary.ended = part.status.name;
+    } else if (part instanceof StatusChangeNotification && part.status.isBad()) {
+      // Not GoodSubscriptionTransferred: it is meant for the session before ours, which some servers tell us by
+      // Republish, and ending there would throw away the queue that was just taken over.
+      summary.ended = part.status.name;
+    }
   }
   return summary;
 }

@@ -127,6 +127,39 @@ test('messages that overtake each other are taken all the same, though the serve
   expect(status(server.url)).toMatchObject({ lost_messages: 0, republished_messages: 0, connections: 1 });
 });
 
+test('when the session is gone its subscription is taken over, with all that its queue holds', async () => {
+  const server = await stage.serve({ variables: [double('a', 0)] });
+  const { proxy, url } = await openBehindProxy(server.port);
+  const { intake, status } = await stage.receive([url], [signal(1, server.addressOf('a'))], { staleAfterMs: 600_000 });
+  await waitUntil('the first value is there', () => valuesOf(intake, url, 1).length === 1);
+  await proxy.refuse();
+  await waitUntil('the cut is seen', () => status(url)['connected'] === false);
+  server.forgetSessions();
+  await setEach((value) => server.set('a', value), [1, 2, 3, 4, 5]);
+  await proxy.heal();
+  await waitUntil('the connection is back', () => status(url)['connected'] === true, { limitMs: 30_000 });
+  server.set('a', 6);
+  await waitUntil('the newest value is there', () => valuesOf(intake, url, 1).includes(6));
+  expect(valuesOf(intake, url, 1)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  expect(status(url)).toMatchObject({ transferred_subscriptions: 1, recreated_subscriptions: 0, lost_messages: 0 });
+});
+
+test('a subscription that the server does not hand over is created anew', async () => {
+  const server = await stage.serve({ variables: [double('a', 0, true)], transfers: false });
+  const { proxy, url } = await openBehindProxy(server.port);
+  const { intake, status } = await stage.receive([url], [signal(1, server.addressOf('a'))], { staleAfterMs: 600_000 });
+  await waitUntil('the first value is there', () => valuesOf(intake, url, 1).length === 1);
+  await proxy.refuse();
+  await waitUntil('the cut is seen', () => status(url)['connected'] === false);
+  server.forgetSessions();
+  await setEach((value) => server.set('a', value), [1, 2, 3]);
+  await proxy.heal();
+  await waitUntil('the history has filled it', () => valuesOf(intake, url, 1).join() === '0,1,2,3', {
+    limitMs: 30_000,
+  });
+  expect(status(url)).toMatchObject({ transferred_subscriptions: 0, recreated_subscriptions: 1 });
+});
+
 test('a queue that was too short for the outage is counted, said, and filled from the history', async () => {
   const variables = [double('a', 0, true), double('b', 0)];
   const server = await stage.serve({ variables });

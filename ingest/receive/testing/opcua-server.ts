@@ -32,6 +32,8 @@ export interface TestOpcuaServer {
   turnNextMessages(): void;
   /** A sequence number is used up by a message that never was: it is missing, and the server cannot repeat it. */
   skipSequenceNumber(): void;
+  /** The sessions are gone, as after their timeout; their subscriptions live on. */
+  forgetSessions(): void;
   /** The items of a node are gone from every subscription, and nobody is told. */
   forgetItems(name: string): void;
   /** Every subscription goes on sending keep-alives and reports nothing any more, as hung servers do. */
@@ -56,6 +58,8 @@ export interface TestOpcuaServerOptions {
   mostHistoryPoints?: number;
   /** What HistoryRead answers for single nodes, by name. */
   historyRefusals?: Record<string, StatusCode>;
+  /** Whether an anonymous session may take over the subscriptions of another one; true. */
+  transfers?: boolean;
   users?: { userName: string; password: string };
   /** Folder of the user certificates that are let in; others are refused. Anonymous users are then, too. */
   userPki?: string;
@@ -96,6 +100,7 @@ export async function startOpcuaServer(options: TestOpcuaServerOptions): Promise
       SecurityPolicy.Aes256_Sha256_RsaPss,
     ],
     disableDiscovery: true,
+    allowAnonymousSubscriptionTransferOnUnsecuredChannel: options.transfers ?? true,
     allowAnonymous: users === undefined && userPki === undefined,
     ...(users === undefined
       ? {}
@@ -204,6 +209,10 @@ export async function startOpcuaServer(options: TestOpcuaServerOptions): Promise
       for (const subscription of subscriptions()) {
         (subscription as unknown as { _get_next_sequence_number(): number })._get_next_sequence_number();
       }
+    },
+    forgetSessions() {
+      for (const session of server.engine.getSessions())
+        server.engine.closeSession(session.authenticationToken, false, 'Terminated');
     },
     forgetItems(name) {
       const nodeId = variables.get(name)?.nodeId.toString();
