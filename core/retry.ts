@@ -15,6 +15,8 @@ const retryable = new Map<string, RetryRule>([
   ['08003', { minMs: 100, maxMs: 5000 }],
   ['08004', { minMs: 100, maxMs: 5000 }],
   ['08006', { minMs: 100, maxMs: 5000 }],
+  // A server that has become a standby: the same statement succeeds when the connection leads to the primary again.
+  ['25006', { minMs: 500, maxMs: 10_000 }],
   ['40001', { minMs: 5, maxMs: 500 }],
   ['40P01', { minMs: 20, maxMs: 1000 }],
   ['53000', { minMs: 500, maxMs: 10_000 }],
@@ -62,6 +64,23 @@ export function retryRule(error: unknown): RetryRule | undefined {
     }
   }
   return undefined;
+}
+
+/**
+ * SQLSTATE classes that find fault with the session, the role, the schema or the server, whatever rows a statement
+ * carries: 08 to 57 as above, 25 and 26 session, 28 role, 3D and 3F names, 42 access and missing tables, 58, F0 and
+ * XX001/XX002 the server's files.
+ */
+const notTheData = /^(08|25|26|28|3D|3F|40|42|53|55|57|58|F0|XX00[12])/;
+
+/**
+ * Whether a failure may be the fault of the data that a statement carried, so that others would pass: the database's
+ * answer outside of `notTheData`, or an error of our own code. What is neither this nor retryable waits for a person.
+ */
+export function mayBeTheData(error: unknown): boolean {
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError) return true;
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !notTheData.test(code);
 }
 
 /**

@@ -23,6 +23,10 @@ test.each([
   'other/berlin/line-01/m-001/temperature',
   `millrace/berlin/line-01/m-001/${'x'.repeat(2000)}`,
   '/'.repeat(65_000),
+  `millrace/berlin/line-01/m-001/${'漢'.repeat(400)}`,
+  `millrace/berlin/${'漢'.repeat(200)}/m-001/t`,
+  'millrace/berlin/line\u0000/m-001/t',
+  'millrace/berlin/line-01/m-001/t\u0000',
   '',
 ])('"%.60s" is wrong, and the sentence says what is accepted', (topic) => {
   const read = readTopic(topic, 'millrace');

@@ -83,8 +83,15 @@ test('a parked reading keeps number, text or the lack of both; what no signal co
   expect(into.parked.map(({ value, text }) => text ?? value)).toEqual([1.5, 1, 'on', '9007199254740993', Number.NaN]);
   addReading(into, 'u', undefined, nowUs, null, Quality.good, nowUs);
   addReading(into, 'u', undefined, nowUs, 'x'.repeat(1000), Quality.good, nowUs);
-  addReading(into, 'u'.repeat(2000), undefined, nowUs, 1, Quality.good, nowUs);
-  expect(into.rejected.map(({ reason }) => reason)).toEqual(['missing_value', 'text_too_long', 'wrong_topic']);
+  for (const address of ['u'.repeat(2000), '漢'.repeat(400), 'u\u0000'])
+    addReading(into, address, undefined, nowUs, 1, Quality.good, nowUs);
+  expect(into.rejected.map(({ reason }) => reason)).toEqual([
+    'missing_value',
+    'text_too_long',
+    'wrong_topic',
+    'wrong_topic',
+    'wrong_topic',
+  ]);
 });
 
 test('addresses and sentences can always be stored', () => {

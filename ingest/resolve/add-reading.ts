@@ -2,6 +2,7 @@ import { toTimestamp } from '../../core/clock.ts';
 import { isUsable } from '../../core/reading.ts';
 import { appendReading } from '../../core/reading-columns.ts';
 import type { RejectReason, SourceIntake } from '../receive/receiver.ts';
+import { fits, mostAddressBytes, safeText } from './safe-text.ts';
 import type { RegisteredSignal } from './signal-registry.ts';
 import { maxTextLength, readSignalValue, show, type WireValue } from './signal-value.ts';
 
@@ -116,12 +117,6 @@ export function addLost(into: SourceIntake, count: number): void {
   into.lost_upstream += count;
 }
 
-/** The text as PostgreSQL can store it, cut to `limit` characters. */
-export function safeText(text: string, limit: number): string {
-  const cut = text.length > limit ? `${text.slice(0, limit - 1)}…` : text;
-  return cut.toWellFormed().replaceAll('\u0000', '␀');
-}
-
 const noOptions = {};
 
 function park(
@@ -132,12 +127,12 @@ function park(
   quality: number,
   payload: Uint8Array | null,
 ): void {
-  if (address.length > 1024) {
+  if (!fits(address, mostAddressBytes) || address.includes('\u0000')) {
     reject(
       into,
       address,
       'wrong_topic',
-      `The address is ${address.length} characters long; accepted are up to 1024.`,
+      `The address "${show(address)}" has ${Buffer.byteLength(address)} bytes; accepted are up to ${mostAddressBytes}, without U+0000.`,
       undefined,
       time_us,
       value,
@@ -174,7 +169,7 @@ function park(
   }
   const number = typeof value === 'number' ? value : typeof value === 'boolean' ? Number(value) : Number.NaN;
   const parkedText = text === null ? null : safeText(text, maxTextLength);
-  into.parked.push({ address: safeText(address, 1024), time_us, value: number, text: parkedText, quality });
+  into.parked.push({ address: address.toWellFormed(), time_us, value: number, text: parkedText, quality });
 }
 
 function reject(

@@ -3,18 +3,20 @@ import type { Connection, Database } from '../../core/database.ts';
 import type { Log } from '../../core/log.ts';
 import type { Queues } from '../../core/queues.ts';
 import type { Protocol } from '../../core/reading.ts';
-import { retryDelay, retryRule } from '../../core/retry.ts';
+import { mayBeTheData, retryDelay, retryRule } from '../../core/retry.ts';
 import type { Journal } from '../journal/journal.ts';
 import { createSourceIds } from '../ledger/ledger.ts';
 import type { SkewMeter } from '../ledger/skew.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
+import type { SequencedEntry } from './batch.ts';
 import { committedSequence, endSession, lockGateway, ownSession, type Gateway, type Session } from './gateway.ts';
 import { createInsertReadings } from './insert-readings.ts';
+import { isolate } from './isolate.ts';
 import { limitStatements, SilenceError } from './limit-statements.ts';
 import { createPartitions } from './partitions.ts';
 import { refuseOld } from './refuse-old.ts';
 import { createTextValues } from './text-values.ts';
-import { collectWork, createWorkReader, type Work } from './work.ts';
+import { collectWork, createWorkReader, splitWork, type CollectedWork, type Work } from './work.ts';
 import { writeBatch, type BatchResult } from './write-batch.ts';
 
 export interface StoreOptions {
@@ -85,6 +87,8 @@ export function startStore(options: StoreOptions): Store {
   let parkedReadings = gateway.parked_readings;
   let committed = gateway.last_sequence;
   let next: Work | undefined;
+  // The rest of work that was refused as a whole.
+  let pieces: Work[] = [];
   let wake: (() => void) | undefined;
   let closing = false;
   // Silences of the database in a row, and the session that was given up at the last one.
@@ -108,7 +112,7 @@ export function startStore(options: StoreOptions): Store {
 
   /** One transaction. Answers undefined when the database has this work already. */
   async function commitWork(connection: Connection, work: Work): Promise<BatchResult | undefined> {
-    if (work.kind === 'intake') await partitions.ensure(connection, work.entries);
+    if (work.kind === 'intake' && work.isolate !== true) await partitions.ensure(connection, work.entries);
     await connection.query('begin');
     const last = await committedSequence(connection, gatewayId);
     if (last > journal.state.last_sequence) {
@@ -116,33 +120,15 @@ export function startStore(options: StoreOptions): Store {
         `Gateway ${gatewayId} has stored sequence ${last}, which this process never made: another ingest runs with GATEWAY_ID ${gatewayId}. Give each its own.`,
       );
     }
-    const entries = work.kind === 'intake' ? work.entries.filter(({ sequence }) => sequence > last) : [];
+    let entries = work.kind === 'intake' ? work.entries.filter(({ sequence }) => sequence > last) : [];
     if (work.sequence <= last) {
       await connection.query('rollback');
       return undefined;
     }
-    const { batch, resolved, taken, more } = await collectWork(connection, work, entries, {
-      organizationId: gateway.organization_id,
-      registry: options.registry,
-      texts,
-      nowMs: clock(),
-      farFutureHours: options.farFutureHours,
-    });
-    if (work.kind !== 'intake') await partitions.ensureRows(connection, batch.columns);
-    const room = Math.max(0, options.parkedMaxReadings - parkedReadings);
-    const result = await writeBatch(
-      connection,
-      {
-        gatewayId,
-        organizationId: gateway.organization_id,
-        registry: options.registry,
-        insertReadings,
-        sourceIds,
-        parkedRoom: room,
-        nowMs: clock(),
-      },
-      batch,
-    );
+    const [only] = entries;
+    if (work.kind === 'intake' && work.isolate === true && only !== undefined)
+      entries = [await isolate(only, (entry) => tryEntry(connection, work, entry))];
+    const { result, batch, resolved, taken, more } = await writeWork(connection, work, entries);
     await connection.query('commit');
     texts.committed(resolved);
     sourceIds.committed();
@@ -152,6 +138,49 @@ export function startStore(options: StoreOptions): Store {
     if (more && work.kind === 'backfill') options.backfill(work.protocol, work.address);
     if (more && work.kind === 'replay') options.replay();
     return result;
+  }
+
+  async function writeWork(
+    connection: Connection,
+    work: Work,
+    entries: readonly SequencedEntry[],
+  ): Promise<CollectedWork & { result: BatchResult }> {
+    const collected = await collectWork(connection, work, entries, {
+      organizationId: gateway.organization_id,
+      registry: options.registry,
+      texts,
+      nowMs: clock(),
+      farFutureHours: options.farFutureHours,
+    });
+    if (work.kind !== 'intake' || work.isolate === true)
+      await partitions.ensureRows(connection, collected.batch.columns);
+    const writer = {
+      gatewayId,
+      organizationId: gateway.organization_id,
+      registry: options.registry,
+      insertReadings,
+      sourceIds,
+      parkedRoom: Math.max(0, options.parkedMaxReadings - parkedReadings),
+      nowMs: clock(),
+    };
+    return { ...collected, result: await writeBatch(connection, writer, collected.batch) };
+  }
+
+  /** Writes an entry and takes it back; answers why the database refused it. */
+  async function tryEntry(connection: Connection, work: Work, entry: SequencedEntry): Promise<Error | undefined> {
+    await connection.query('savepoint trial');
+    let failure: Error | undefined;
+    try {
+      await writeWork(connection, work, [entry]);
+    } catch (error) {
+      if (!mayBeTheData(error)) throw error;
+      failure = error as Error;
+    }
+    await connection.query('rollback to savepoint trial; release savepoint trial');
+    // Sources and partitions that it made are gone again.
+    sourceIds.forget();
+    partitions.forget();
+    return failure;
   }
 
   async function storeWork(connection: Connection, work: Work): Promise<void> {
@@ -192,7 +221,7 @@ export function startStore(options: StoreOptions): Store {
       if (stopping.signal.aborted) return;
     }
     for (;;) {
-      next ??= await work.read();
+      next ??= pieces.shift() ?? (await work.read());
       if (next === undefined) {
         state.failure = null;
         if (closing) return;
@@ -213,7 +242,7 @@ export function startStore(options: StoreOptions): Store {
     const startedAt = monotonic();
     while (!closing && journal.state.readings < options.flushRows) {
       const left = options.flushMs - (monotonic() - startedAt);
-      if (left <= 0 && (journal.state.last_sequence > committed || work.holdsOrder)) return;
+      if (left <= 0 && (journal.state.last_sequence > committed || work.holdsOrder || pieces.length > 0)) return;
       eager = left <= 0;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(done, left > 0 ? left : 1000);
@@ -247,12 +276,26 @@ export function startStore(options: StoreOptions): Store {
         // Caches may name rows that are gone; what is not listed as passing is loud, but tried again all the same.
         sourceIds.forget();
         partitions.forget();
+        if (rule === undefined && next !== undefined && isWhole(next) && mayBeTheData(error)) {
+          log.error(
+            { error, sequence: next.sequence },
+            'the database refuses what is to be stored; it is tried in pieces',
+          );
+          pieces = [...splitWork(next), ...pieces];
+          next = undefined;
+          attempt = 0;
+          continue;
+        }
         if (attempt === 1 || rule === undefined)
           log[rule === undefined ? 'error' : 'warn']({ error, attempt }, 'storing failed, trying again');
         await pause(retryDelay(rule ?? { minMs: 1000, maxMs: 15_000 }, attempt), stopping.signal);
       }
     }
   }
+
+  /** Whether it can still be split: of a single entry, or an order, even less than nothing was taken. */
+  const isWhole = (work: Work): boolean =>
+    work.kind !== 'given up' && !(work.kind === 'intake' && work.isolate === true);
 
   const running = run();
 

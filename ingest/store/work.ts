@@ -4,15 +4,24 @@ import type { Journal } from '../journal/journal.ts';
 import { decodeEntry } from '../journal/record.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
 import { takeParked } from './backfill.ts';
-import { collectBatch, textsOf, type Batch, type SequencedEntry } from './batch.ts';
+import { collectBatch, emptyBatch, textsOf, type Batch, type SequencedEntry } from './batch.ts';
 import { takeRejected } from './replay.ts';
 import type { TextValues } from './text-values.ts';
 
 /** What one transaction takes from the journal: records of receivers, or one order to back-fill or to replay. */
 export type Work =
-  | { kind: 'intake'; entries: SequencedEntry[]; readings: number; sequence: number }
+  | {
+      kind: 'intake';
+      entries: SequencedEntry[];
+      readings: number;
+      sequence: number;
+      /** The database refused its only entry: what is to blame for it is sought. */
+      isolate?: true;
+    }
   | { kind: 'backfill'; protocol: Protocol; address: string; readings: 0; sequence: number }
-  | { kind: 'replay'; readings: 0; sequence: number };
+  | { kind: 'replay'; readings: 0; sequence: number }
+  /** An order that the database refuses: what it was about stays where it is. */
+  | { kind: 'given up'; readings: 0; sequence: number };
 
 /** Bytes of journal records that one transaction takes at most, beside FLUSH_ROWS. */
 const mostBytes = 32 * 1024 * 1024;
@@ -87,14 +96,29 @@ export async function collectWork(
     const resolved = await texts.resolve(connection, organizationId, textsOf(entries));
     return { batch: collectBatch(entries, (text) => resolved.get(text)), resolved, taken: 0, more: false };
   }
+  if (work.kind === 'given up') return nothingAt(work.sequence);
   if (work.kind === 'replay') {
     const replayed = await takeRejected(connection, { ...context, sequence: work.sequence });
     return { ...replayed, taken: 0 };
   }
   const signal = registry.find(work.protocol, work.address);
-  if (signal === undefined) {
-    const nothing = { ...collectBatch([], () => undefined), sequence: work.sequence };
-    return { batch: nothing, resolved: new Map(), taken: 0, more: false };
-  }
+  if (signal === undefined) return nothingAt(work.sequence);
   return takeParked(connection, organizationId, work.sequence, work.protocol, work.address, signal, texts);
+}
+
+function nothingAt(sequence: number): CollectedWork {
+  return { batch: emptyBatch(sequence, 0), resolved: new Map(), taken: 0, more: false };
+}
+
+/** Work that was refused, in smaller pieces: by halves to the single journal entry, then into it. An order is given up. */
+export function splitWork(work: Work): Work[] {
+  if (work.kind !== 'intake') return [{ kind: 'given up', readings: 0, sequence: work.sequence }];
+  if (work.entries.length === 1) return [{ ...work, isolate: true }];
+  const middle = work.entries.length >>> 1;
+  return [work.entries.slice(0, middle), work.entries.slice(middle)].map((entries) => ({
+    kind: 'intake',
+    entries,
+    readings: entries.reduce((sum, { readings }) => sum + readings, 0),
+    sequence: entries.at(-1)?.sequence ?? 0,
+  }));
 }

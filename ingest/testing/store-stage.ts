@@ -27,13 +27,15 @@ export interface StoreStage {
   bells: string[];
   registry(): SignalRegistry;
   idOf(name: string): number;
-  /** Fills one message of the line, hands it over, and waits until everything is stored. */
-  message(fill: (into: SourceIntake) => void): Promise<void>;
+  /** Fills one message of a source (the line unless said), hands it over, and waits until everything is stored. */
+  message(fill: (into: SourceIntake) => void, source?: Source): Promise<void>;
   send(rows: StageRow[], historical?: boolean): Promise<void>;
   /** Orders the replay that was asked for, and waits until it is done. */
   replay(): Promise<void>;
   /** Reads the signals anew. */
   reload(): Promise<void>;
+  /** Why the store cannot store just now. */
+  failure(): string | null;
   /** Sums of the whole ledger. */
   ledger(): Promise<Record<string, number>>;
   stored(name: string): Promise<{ time_us: number; value: number | null; quality: number }[]>;
@@ -118,10 +120,10 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
     await journal.close();
   }
 
-  async function message(fill: (into: SourceIntake) => void): Promise<void> {
+  async function message(fill: (into: SourceIntake) => void, source = line): Promise<void> {
     // Nothing waits any more while the record is still being synced: only its sequence says that the journal has it.
     const before = journal.state.last_sequence;
-    fill(intake.open(line));
+    fill(intake.open(source));
     intake.handOver();
     await waitUntil('everything is stored', () => {
       const { readings, committed_sequence, last_sequence } = journal.state;
@@ -157,6 +159,7 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
       const [row] = await database.query<{ organization_id: number }>('select organization_id from organization');
       await registry.load(database, row?.organization_id ?? 0);
     },
+    failure: () => store.state.failure,
     async ledger() {
       const [row] = await database.query<Record<string, number>>(
         `select sum(received)::int8 as received, sum(stored)::int8 as stored, sum(duplicate)::int8 as duplicate, sum(conflict)::int8 as conflict,

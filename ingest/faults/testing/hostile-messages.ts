@@ -20,12 +20,17 @@ const sparkplug = Buffer.from(
 
 /**
  * `count` messages of which not one holds a reading, in groups of `each`: random bytes, truncated Sparkplug, JSON ten
- * thousand levels deep, numbers beyond float8, NaN, wrong shapes, hostile topics, and one message of 10 MB.
+ * thousand levels deep, numbers beyond float8, NaN, wrong shapes, hostile topics (names that no index can hold, U+0000), and
+ * four messages of 10 MB, three of them together.
  */
 export function* hostileMessages(enterprise: string, count: number, each: number): Generator<HostileMessage[]> {
   const random = createRandom(23);
   const randomBytes = (most: number): Buffer =>
     Buffer.from(Array.from({ length: Math.floor(random() * most) }, () => Math.floor(random() * 256)));
+  // Of the 20,000 characters of the block no two texts are alike, so that PostgreSQL cannot compress them.
+  const chinese = (length: number): string =>
+    Array.from({ length }, () => String.fromCodePoint(0x4e00 + Math.floor(random() * 20_000))).join('');
+  const hex = (length: number): string => Array.from({ length }, () => Math.floor(random() * 16).toString(16)).join('');
   const signal = `${enterprise}/berlin/line-01/m-001/t-1`;
   const machine = `${enterprise}/berlin/line-01/m-001`;
   const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
@@ -53,11 +58,20 @@ export function* hostileMessages(enterprise: string, count: number, each: number
     (index) => ({ topic: `${enterprise}/'; drop table reading; --/${index}`, payload: Buffer.from('{"value": 1}') }),
     (index) => ({ topic: `${enterprise}//${String.fromCodePoint(0x1f4a9)}/${index}/m`, payload: Buffer.from('{}') }),
     () => ({ topic: `${enterprise}/${'a'.repeat(20_000)}`, payload: Buffer.from('{"value": 1}') }),
+    () => ({ topic: `${machine}/${chinese(980)}`, payload: Buffer.from('{"value": 1}') }),
+    () => ({ topic: `${enterprise}/berlin/${chinese(980)}/m-001/t-1`, payload: Buffer.from('{"value": 1}') }),
+    () => ({ topic: machine, payload: Buffer.from(JSON.stringify({ values: { [chinese(980)]: 1 } })) }),
+    () => ({ topic: `${enterprise}/ber\u0000lin/line-01/m-001/t-1`, payload: Buffer.from('{"value": 1}') }),
+    () => ({ topic: `${enterprise}/berlin/line\u0000/m-001/t-1`, payload: Buffer.from('{"value": 1}') }),
+    () => ({ topic: `${machine}/t\u0000`, payload: Buffer.from('{"value": 1}') }),
+    () => ({ topic: `spBv1.0/${hex(6000)}/DDATA/line-01/m-001`, payload: sparkplug }),
+    () => ({ topic: `spBv1.0/${enterprise}-ber\u0000lin/DDATA/line-01/m-001`, payload: sparkplug }),
   ];
   for (let from = 0; from < count; from += each) {
     yield Array.from({ length: Math.min(each, count - from) }, (_, place): HostileMessage => {
       const index = from + place;
-      if (index === 7) return { topic: signal, payload: Buffer.alloc(10_000_000, '{') };
+      if ((index >= 7 && index < 10) || index === 50_007)
+        return { topic: signal, payload: Buffer.alloc(10_000_000, '{') };
       return (kinds[index % kinds.length] ?? kinds[0])?.(index) ?? { topic: signal, payload: Buffer.alloc(0) };
     });
   }

@@ -234,6 +234,15 @@ describe('foreign and hostile messages', () => {
     expect([stage.host.nodes.size, stage.host.ignoredRetained]).toEqual([0, 1]);
   });
 
+  test('an edge node whose name no index holds is rejected under a shared source', () => {
+    const bytes = encodeData({ timestampMs: start, seq: 1, metrics: [stage.temperature(1)] });
+    for (const group of ['f'.repeat(6000), '漢'.repeat(200), 'a\u0000b'])
+      stage.host.receive(`spBv1.0/${group}/NDATA/e`, bytes, false);
+    expect(stage.host.nodes.size).toBe(0);
+    const { rejected = [] } = stage.intake.of('(other edge nodes)') ?? {};
+    expect(rejected.map(({ reason }) => reason)).toEqual(['wrong_topic', 'wrong_topic', 'wrong_topic']);
+  });
+
   test('a flood of edge nodes fills no memory', () => {
     const bytes = encodeData({ timestampMs: start, seq: 1, metrics: [stage.temperature(1)] });
     for (let node = 0; node < 12_000; node++) stage.host.receive(`spBv1.0/flood/NDATA/${node}`, bytes, false);

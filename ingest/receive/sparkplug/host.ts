@@ -3,6 +3,7 @@ import { decodePayload } from '../../../core/sparkplug/decode-payload.ts';
 import { createPayloadColumns } from '../../../core/sparkplug/payload-columns.ts';
 import { parseTopic, type SparkplugTopic, type Verb } from '../../../core/sparkplug/topic.ts';
 import { addLost, addRejected } from '../../resolve/add-reading.ts';
+import { isSourceName, mostSourceBytes } from '../../resolve/safe-text.ts';
 import type { SignalRegistry } from '../../resolve/signal-registry.ts';
 import type { Intake } from '../receiver.ts';
 import type { Message } from './add-metric.ts';
@@ -79,7 +80,7 @@ export function createHost(options: HostOptions): Host {
     const node = findNode(group, edge);
     if (node === undefined) {
       const into = intake.open(others);
-      const detail = `There are ${mostEdgeNodes} edge nodes already; this one is not listened to.`;
+      const detail = `The edge node is not listened to: its name has more than ${mostSourceBytes} bytes or holds U+0000, or there are ${mostEdgeNodes} already.`;
       addRejected(into, `${group}/${edge}/${device}`, 'wrong_topic', detail, bytes);
       intake.handOver();
       return;
@@ -178,7 +179,7 @@ export function createHost(options: HostOptions): Host {
   function findNode(group: string, edge: string): EdgeNode | undefined {
     const key = `${group}/${edge}`;
     let node = nodes.get(key);
-    if (node === undefined && nodes.size < mostEdgeNodes) {
+    if (node === undefined && nodes.size < mostEdgeNodes && isSourceName(key)) {
       node = createEdgeNode(group, edge);
       nodes.set(key, node);
     }
