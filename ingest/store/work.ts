@@ -35,6 +35,29 @@ export interface WorkReader {
 
 export function createWorkReader(journal: Journal, flushRows: number): WorkReader {
   let held: Work | undefined;
+
+  async function collect(): Promise<Work | undefined> {
+    const entries: SequencedEntry[] = [];
+    let readings = 0;
+    let bytes = 0;
+    while (readings < flushRows && bytes < mostBytes) {
+      const frame = await journal.read();
+      if (frame === undefined) break;
+      bytes += frame.payload.length;
+      const entry = decodeEntry(frame.payload);
+      if (entry.kind !== 'intake') {
+        const order = { ...entry, readings: 0 as const, sequence: frame.sequence };
+        if (entries.length === 0) return order;
+        held = order;
+        break;
+      }
+      readings += frame.readings;
+      entries.push({ sequence: frame.sequence, readings: frame.readings, entry });
+    }
+    const sequence = entries.at(-1)?.sequence;
+    return sequence === undefined ? undefined : { kind: 'intake', entries, readings, sequence };
+  }
+
   return {
     async read() {
       if (held !== undefined) {
@@ -42,25 +65,14 @@ export function createWorkReader(journal: Journal, flushRows: number): WorkReade
         held = undefined;
         return work;
       }
-      const entries: SequencedEntry[] = [];
-      let readings = 0;
-      let bytes = 0;
-      while (readings < flushRows && bytes < mostBytes) {
-        const frame = await journal.read();
-        if (frame === undefined) break;
-        bytes += frame.payload.length;
-        const entry = decodeEntry(frame.payload);
-        if (entry.kind !== 'intake') {
-          const order = { ...entry, readings: 0 as const, sequence: frame.sequence };
-          if (entries.length === 0) return order;
-          held = order;
-          break;
-        }
-        readings += frame.readings;
-        entries.push({ sequence: frame.sequence, readings: frame.readings, entry });
+      try {
+        return await collect();
+      } catch (error) {
+        // The records before the failure were read and are in nobody's hands: without this the next commit would free them.
+        held = undefined;
+        await journal.rewind();
+        throw error;
       }
-      const sequence = entries.at(-1)?.sequence;
-      return sequence === undefined ? undefined : { kind: 'intake', entries, readings, sequence };
     },
     get holdsOrder() {
       return held !== undefined;

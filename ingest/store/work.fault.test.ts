@@ -1,0 +1,50 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { silentLog } from '../../core/log.ts';
+import { diskFiles, type JournalFiles } from '../journal/journal-files.ts';
+import { openJournal } from '../journal/journal.ts';
+import { encodeBackfill, encodeIntake, journaled } from '../journal/record.ts';
+import { createSource } from '../journal/source-intake.ts';
+import { addRejected } from '../resolve/add-reading.ts';
+import { createWorkReader } from './work.ts';
+
+test('when the journal cannot be read once, no record is passed over', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-work-'));
+  // Of the openings for reading the one with this number fails.
+  let failsAt = 0;
+  let opens = 0;
+  const files: JournalFiles = {
+    ...diskFiles,
+    open(path, how) {
+      if (how === 'keep' && ++opens === failsAt)
+        return Promise.reject(Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' }));
+      return diskFiles.open(path, how);
+    },
+  };
+  const journal = await openJournal({
+    directory,
+    gatewayId: 1,
+    maxBytes: 8 * 64 * 1024,
+    minFreeBytes: 0,
+    committed: 0,
+    files,
+    log: silentLog,
+  });
+  onTestFinished(async () => {
+    await journal.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  const records = 7;
+  const source = createSource({ protocol: 'mqtt', name: 'line' }, 24);
+  addRejected(source, 'x', 'too_large', 'Too large.', Buffer.alloc(30_000));
+  for (let index = 0; index < records; index++) await journal.append(encodeIntake(0, [journaled(source)]), 1);
+  await journal.append(encodeBackfill('mqtt', 'x'), 0);
+  const work = createWorkReader(journal, 20_000);
+  failsAt = 2;
+  await expect(work.read()).rejects.toThrow('EMFILE');
+  const next = await work.read();
+  expect(next).toMatchObject({ kind: 'intake', readings: records, sequence: records });
+  expect(await work.read()).toMatchObject({ kind: 'backfill', sequence: records + 1 });
+});
