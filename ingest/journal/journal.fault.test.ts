@@ -50,7 +50,10 @@ async function readAll(journal: Journal): Promise<{ sequence: number; text: stri
   return all;
 }
 
-const segments = (): string[] => readdirSync(directory).sort();
+const segments = (): string[] =>
+  readdirSync(directory)
+    .filter((name) => name !== 'lock')
+    .sort();
 const onlySegment = (): string => join(directory, segments()[0] ?? '');
 
 test('records come back in order, while it is open and after it was opened again', async () => {
@@ -72,6 +75,14 @@ test('records come back in order, while it is open and after it was opened again
   expect(await again.append(record('four'), 1)).toBe(4);
   await again.rewind();
   expect((await readAll(again)).map(({ text }) => text)).toEqual(['two', 'three', 'four']);
+});
+
+test('a second one in the same folder is refused and touches nothing', async () => {
+  const journal = await openHere();
+  await journal.append(record('mine'), 1);
+  await expect(openHere({ committed: 1 })).rejects.toThrow('is in use by process');
+  await journal.append(record('still mine'), 1);
+  expect((await readAll(journal)).map(({ text }) => text)).toEqual(['mine', 'still mine']);
 });
 
 test('new sequences begin behind what the database has committed, even when the folder is empty', async () => {

@@ -4,6 +4,7 @@ import type { Log } from '../../core/log.ts';
 import { retryDelay } from '../../core/retry.ts';
 import { sealFrame, segmentHeader, segmentHeaderBytes, type Frame } from './frame.ts';
 import type { JournalFile, JournalFiles } from './journal-files.ts';
+import { lockFolder } from './lock-folder.ts';
 import { openSegmentReader, type Damage, type SegmentReader } from './segment-reader.ts';
 
 export interface JournalOptions {
@@ -64,11 +65,12 @@ interface Segment {
 
 /**
  * Opens the journal in `directory`: reads all segments that may hold uncommitted records, cuts a torn tail, and reports
- * damage without failing. New records always go to a new segment, never behind an old tail.
+ * damage without failing. Throws when another process uses the folder. New records always go to a new segment, never behind an old tail.
  */
 export async function openJournal(options: JournalOptions): Promise<Journal> {
   const { directory, files, log } = options;
   await files.makeDirectory(directory);
+  const unlock = await lockFolder(directory);
   const closing = new AbortController();
   const segments: Segment[] = [];
   const segmentBytes = Math.max(64 * 1024, Math.min(64 * 1024 * 1024, Math.floor(options.maxBytes / 8)));
@@ -85,7 +87,10 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     log.error({ path, from, to }, 'damaged bytes in the journal were skipped; the readings in them are lost');
   }
 
-  await findSegments();
+  await findSegments().catch((error: unknown) => {
+    unlock();
+    throw error;
+  });
   // The file that is being written; its segment stands last in `segments`.
   let writing: { file: JournalFile; segment: Segment } | undefined;
   let reading: { reader: SegmentReader; segment: Segment } | undefined;
@@ -287,6 +292,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       closing.abort();
       await endReading();
       await endSegment();
+      unlock();
     },
   };
 }
