@@ -55,6 +55,7 @@ async function main(): Promise<void> {
     maxBytes: settings.JOURNAL_MAX_SIZE,
     minFreeBytes: settings.DISK_MIN_FREE,
     committed: gateway.last_sequence,
+    committedTotal: gateway.journal_total,
     files: diskFiles,
     log,
   });

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 
 /**
  * The frame around every journal record (format.md), little-endian:
- * `u32 marker, u32 payload bytes, u64 sequence, u32 readings, u32 zero, u32 crc32 of the 24 bytes before and the payload`.
+ * `u32 marker, u32 payload bytes, u64 sequence, u32 readings, u32 total, u32 crc32 of the 24 bytes before and the payload`.
  */
 export const frameBytes = 28;
 
@@ -19,18 +19,23 @@ export interface Frame {
   sequence: number;
   /** How many readings were received in this record, for the books and for reports about damage. */
   readings: number;
+  /**
+   * Readings of all records of the gateway up to and including this one, modulo 2^32; 0 when it is not told. What lies
+   * between two records, and is in neither, was lost in the journal.
+   */
+  total: number;
   payload: Buffer;
   /** Offset behind the record. */
   end: number;
 }
 
 /** Writes the frame of a record whose payload already lies at `frameBytes` in `record`. */
-export function sealFrame(record: Buffer, sequence: number, readings: number): void {
+export function sealFrame(record: Buffer, sequence: number, readings: number, total: number): void {
   record.set(marker, 0);
   record.writeUInt32LE(record.length - frameBytes, 4);
   record.writeBigUInt64LE(BigInt(sequence), 8);
   record.writeUInt32LE(readings, 16);
-  record.writeUInt32LE(0, 20);
+  record.writeUInt32LE(total, 20);
   record.writeUInt32LE(crc32(record.subarray(frameBytes), crc32(record.subarray(0, 24))), 24);
 }
 
@@ -51,9 +56,18 @@ export function readFrame(buffer: Buffer, offset: number): Frame | number | unde
   return {
     sequence: Number(buffer.readBigUInt64LE(offset + 8)),
     readings: buffer.readUInt32LE(offset + 16),
+    total: buffer.readUInt32LE(offset + 20),
     payload,
     end,
   };
+}
+
+/** Readings that lie between a record after which the total was `before` and the record `frame`; 0 where it is not told. */
+export function readingsBetween(before: number, frame: Pick<Frame, 'readings' | 'total'>): number {
+  if (before === 0 || frame.total === 0) return 0;
+  const between = (frame.total - frame.readings - before) >>> 0;
+  // A total that lies before is of another count: of a database that was restored from a backup.
+  return between < 2 ** 31 ? between : 0;
 }
 
 /** Where a record could begin at or after `offset`, or -1. */

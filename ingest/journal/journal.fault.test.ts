@@ -25,6 +25,7 @@ async function openHere(changes: Partial<JournalOptions> = {}): Promise<Journal>
     maxBytes: 100e6,
     minFreeBytes: 0,
     committed: 0,
+    committedTotal: 0,
     files: diskFiles,
     log: silentLog,
     ...changes,
@@ -95,10 +96,10 @@ test('a segment is removed once everything in it is committed', async () => {
   for (let index = 0; index < 5; index++) await journal.append(record('x'.repeat(40_000)), 1);
   expect(segments().length).toBe(3);
   await readAll(journal);
-  await journal.advance(4, 4);
+  await journal.advance(4, 4, 4);
   expect(segments().length).toBe(1);
   expect(journal.state.readings).toBe(1);
-  await journal.advance(5, 1);
+  await journal.advance(5, 1, 5);
   await closeIt(journal);
   await openHere({ committed: 5 });
   expect(segments()).toEqual([]);
@@ -160,6 +161,22 @@ test('a flipped bit anywhere costs at most the record that it hits, is reported,
       await closeIt(opened);
     }
   }
+});
+
+test('damage that arises while it is open is reported once, and what it cost is no longer waited for', async () => {
+  const journal = await openHere();
+  const texts = ['one', 'two', 'three', 'four'];
+  for (const [index, text] of texts.entries()) await journal.append(record(text), index + 1);
+  const bytes = readFileSync(onlySegment());
+  bytes[segmentHeaderBytes + 2 * frameBytes + 4] = 255;
+  writeFileSync(onlySegment(), bytes);
+  for (let round = 0; round < 2; round++) {
+    expect((await readAll(journal)).map(({ text }) => text)).toEqual(['one', 'three', 'four']);
+    expect(journal.state).toMatchObject({ damaged: 1, readings: 8 });
+    await journal.rewind();
+  }
+  await journal.advance(4, 8, 10);
+  expect(journal.state.readings).toBe(0);
 });
 
 test('a journal of a newer version is neither read nor removed, and the start says what to do', async () => {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { monotonic, pause } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { retryDelay } from '../../core/retry.ts';
-import { sealFrame, segmentHeader, segmentHeaderBytes, type Frame } from './frame.ts';
+import { readingsBetween, sealFrame, segmentHeader, segmentHeaderBytes, type Frame } from './frame.ts';
 import type { JournalFile, JournalFiles } from './journal-files.ts';
 import { lockFolder } from './lock-folder.ts';
 import { openSegmentReader, type Damage, type SegmentReader } from './segment-reader.ts';
@@ -16,6 +16,8 @@ export interface JournalOptions {
   minFreeBytes: number;
   /** The last sequence that the database has committed: older records are thrown away, new ones count on from here. */
   committed: number;
+  /** The total (frame.ts) of that record; 0 when the database does not know it. */
+  committedTotal: number;
   files: JournalFiles;
   log: Log;
 }
@@ -45,8 +47,8 @@ export interface Journal {
   read(): Promise<Frame | undefined>;
   /** Begins reading again after the last committed record, for a store that gave up a batch. */
   rewind(): Promise<void>;
-  /** Every record up to `sequence` is in the database: frees the segments that hold nothing else. */
-  advance(sequence: number, readings: number): Promise<void>;
+  /** Every record up to `sequence`, whose total is `total`, is in the database: frees the segments that hold nothing else. */
+  advance(sequence: number, readings: number, total: number): Promise<void>;
   /** True when `maxBytes` or `minFreeBytes` forbid more. Looks at the disk at most once a second. */
   isFull(): Promise<boolean>;
   /** Removes the oldest segment that the reader has not begun, and hands its frames to `take` for the books. False when there is none. */
@@ -61,6 +63,8 @@ interface Segment {
   durable: number;
   lastSequence: number;
   readings: number;
+  /** The total of its last record. */
+  total: number;
 }
 
 /**
@@ -76,15 +80,24 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   const segmentBytes = Math.max(64 * 1024, Math.min(64 * 1024 * 1024, Math.floor(options.maxBytes / 8)));
   let committed = options.committed;
   let lastSequence = options.committed;
+  let committedTotal = options.committedTotal;
+  let total = options.committedTotal;
   let unread = 0;
   let damaged = 0;
   let failure: string | null = null;
   let freeBytes = Number.POSITIVE_INFINITY;
   let freeAskedAt = Number.NEGATIVE_INFINITY;
 
-  function onDamage(path: string, { from, to }: Damage): void {
+  // What was reported already: after a rewind the reader comes to the same place again.
+  const reported = new Set<string>();
+
+  /** Answers whether the damage is new. */
+  function onDamage(path: string, { from, to }: Damage): boolean {
+    if (reported.has(`${path}:${from}`)) return false;
+    reported.add(`${path}:${from}`);
     damaged++;
     log.error({ path, from, to }, 'damaged bytes in the journal were skipped; the readings in them are lost');
+    return true;
   }
 
   await findSegments().catch((error: unknown) => {
@@ -96,6 +109,9 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   let reading: { reader: SegmentReader; segment: Segment } | undefined;
   let opening: Segment | undefined;
   let lastRead = committed;
+  let lastReadTotal = committedTotal;
+  // Damage that the reader has come upon; what it cost shows with the next whole record.
+  let cameUpon: Damage[] = [];
 
   async function findSegments(): Promise<void> {
     const names = (await files.list(directory)).filter((name) => name.endsWith('.journal')).sort();
@@ -103,13 +119,15 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       const path = join(directory, name);
       const file = await files.open(path, 'keep');
       const size = await file.size();
-      const reader = await openSegmentReader(file, path, (damage) => onDamage(path, damage));
-      const segment: Segment = { path, durable: size, lastSequence: 0, readings: 0 };
+      const reader = await openSegmentReader(file, path, (damage) => void onDamage(path, damage));
+      const segment: Segment = { path, durable: size, lastSequence: 0, readings: 0, total: 0 };
       for (let frame = await reader.next(size); frame !== undefined; frame = await reader.next(size)) {
         if (frame.sequence > lastSequence) unread += frame.readings;
         lastSequence = Math.max(lastSequence, frame.sequence);
+        if (frame.total !== 0) total = frame.total;
         segment.lastSequence = frame.sequence;
         segment.readings += frame.readings;
+        segment.total = frame.total;
       }
       if (reader.position < size) {
         log.warn(
@@ -138,7 +156,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       await file.close().catch(() => undefined);
       throw error;
     }
-    const segment: Segment = { path, durable: segmentHeaderBytes, lastSequence: 0, readings: 0 };
+    const segment: Segment = { path, durable: segmentHeaderBytes, lastSequence: 0, readings: 0, total };
     segments.push(segment);
     return { file, segment };
   }
@@ -152,6 +170,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     segment.durable += record.length;
     segment.lastSequence = sequence;
     segment.readings += readings;
+    segment.total = (total + readings) >>> 0;
   }
 
   async function endSegment(): Promise<void> {
@@ -181,6 +200,14 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     }
   }
 
+  /** What was come upon in a segment is reported, and the readings that were lost there are no longer waited for. */
+  function lose(path: string, readings: number): void {
+    let isNew = false;
+    for (const damage of cameUpon) isNew = onDamage(path, damage) || isNew;
+    if (isNew) unread = Math.max(0, unread - readings);
+    cameUpon = [];
+  }
+
   async function endReading(): Promise<void> {
     const ended = reading;
     reading = undefined;
@@ -190,7 +217,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   return {
     async append(record, readings) {
       const sequence = lastSequence + 1;
-      sealFrame(record, sequence, readings);
+      sealFrame(record, sequence, readings, (total + readings) >>> 0);
       for (let attempt = 1; ; attempt++) {
         try {
           await writeRecord(record, sequence, readings);
@@ -208,6 +235,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       if (failure !== null) log.info('the journal can be written again');
       failure = null;
       lastSequence = sequence;
+      total = (total + readings) >>> 0;
       unread += readings;
       return sequence;
     },
@@ -219,7 +247,9 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
           // Named before the first await, so that dropOldest does not take it away meanwhile.
           opening = segment;
           const file = await files.open(segment.path, 'keep');
-          reading = { segment, reader: await openSegmentReader(file, segment.path, () => undefined) };
+          cameUpon = [];
+          const note = (damage: Damage): void => void cameUpon.push(damage);
+          reading = { segment, reader: await openSegmentReader(file, segment.path, note) };
         }
         const { segment, reader } = reading;
         const frame = await reader.next(segment.durable);
@@ -227,23 +257,29 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
           if (segment === writing?.segment || segment.lastSequence > lastRead) {
             // All that is whole was read. A sealed segment whose last record can no longer be read must not stop the rest.
             if (segment === writing?.segment) return undefined;
-            onDamage(segment.path, { from: reader.position, to: segment.durable });
+            cameUpon.push({ from: reader.position, to: segment.durable });
+            lose(segment.path, readingsBetween(lastReadTotal, { readings: 0, total: segment.total }));
             lastRead = segment.lastSequence;
+            lastReadTotal = segment.total;
           }
           await endReading();
           continue;
         }
         if (frame.sequence <= lastRead) continue;
+        lose(segment.path, readingsBetween(lastReadTotal, frame));
         lastRead = frame.sequence;
+        lastReadTotal = frame.total;
         return frame;
       }
     },
     async rewind() {
       await endReading();
       lastRead = committed;
+      lastReadTotal = committedTotal;
     },
-    async advance(sequence, readings) {
+    async advance(sequence, readings, itsTotal) {
       committed = Math.max(committed, sequence);
+      committedTotal = itsTotal;
       unread = Math.max(0, unread - readings);
       await freeSegments();
     },
@@ -262,7 +298,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       const segment = segments[index];
       if (segment === undefined) return false;
       const file = await files.open(segment.path, 'keep');
-      const reader = await openSegmentReader(file, segment.path, (damage) => onDamage(segment.path, damage));
+      const reader = await openSegmentReader(file, segment.path, (damage) => void onDamage(segment.path, damage));
       for (
         let frame = await reader.next(segment.durable);
         frame !== undefined;

@@ -63,6 +63,7 @@ async function start(whenFull: 'stop' | 'drop-oldest' | 'drop-newest' = 'stop', 
     maxBytes,
     minFreeBytes: 0,
     committed: 0,
+    committedTotal: 0,
     files,
     log: silentLog,
   });
@@ -163,7 +164,7 @@ test('a full journal stops reading and acknowledging until there is room again',
   const waiting = intake.waiting;
   expect(waiting).toBeGreaterThan(0);
   await books();
-  await journal.advance(journal.state.last_sequence, journal.state.readings);
+  await journal.advance(journal.state.last_sequence, journal.state.readings, 0);
   await waitUntil('all are durable', () => tokens.length === 8);
   await waitUntil('reading goes on', () => !intake.isFull);
 });

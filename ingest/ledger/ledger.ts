@@ -1,5 +1,4 @@
 import type { Connection } from '../../core/database.ts';
-import type { Protocol } from '../../core/reading.ts';
 import type { Part } from '../store/batch.ts';
 import { epochTime, numberArray, timeArray } from '../store/sql-arrays.ts';
 
@@ -9,8 +8,8 @@ export interface SourceIds {
   resolve(
     connection: Connection,
     organizationId: number,
-    parts: readonly { protocol: Protocol; name: string }[],
-  ): Promise<(part: { protocol: Protocol; name: string }) => number>;
+    parts: readonly Pick<Part, 'protocol' | 'name'>[],
+  ): Promise<(part: Pick<Part, 'protocol' | 'name'>) => number>;
   committed(): void;
   forget(): void;
 }
@@ -30,7 +29,7 @@ export function createSourceIds(): SourceIds {
            on conflict do nothing`,
           [organizationId, protocols, names],
         );
-        const rows = await connection.query<{ protocol: Protocol; name: string; source_id: number }>(
+        const rows = await connection.query<Pick<Part, 'protocol' | 'name'> & { source_id: number }>(
           `select protocol, name, source_id from source join unnest($2::text[], $3::text[]) as n(protocol, name) using (protocol, name)
             where organization_id = $1`,
           [organizationId, protocols, names],
@@ -96,4 +95,4 @@ const upsert = `
   on conflict (source_id, minute) do update
      set ${counts.map((count) => `${count} = l.${count} + excluded.${count}`).join(', ')}`;
 
-const keyOf = ({ protocol, name }: { protocol: Protocol; name: string }): string => `${protocol}\t${name}`;
+const keyOf = ({ protocol, name }: Pick<Part, 'protocol' | 'name'>): string => `${protocol}\t${name}`;

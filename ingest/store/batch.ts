@@ -5,7 +5,8 @@ import type { ParkedReading, RejectedReading } from '../receive/receiver.ts';
 
 /** The books of one source and minute of receipt, as they change by a batch. */
 export interface Part {
-  protocol: Protocol;
+  /** `file`: what the journal lost. */
+  protocol: Protocol | 'file';
   name: string;
   minute_ms: number;
   /** The newest receive time in this part. */
@@ -27,6 +28,8 @@ export interface Part {
 export interface Batch {
   /** Sequence of the last journal record in it. */
   sequence: number;
+  /** The journal's count at that record (ingest/journal/frame.ts). */
+  journal_total: number;
   /** Readings received in its records, for the journal's own count. */
   readings: number;
   parts: Part[];
@@ -44,6 +47,8 @@ export interface Batch {
 export interface SequencedEntry {
   sequence: number;
   readings: number;
+  /** The journal's count at this record. */
+  total: number;
   entry: Extract<JournalEntry, { kind: 'intake' }>;
 }
 
@@ -109,6 +114,7 @@ export function collectBatch(
 export function emptyBatch(sequence: number, capacity: number): Batch {
   return {
     sequence,
+    journal_total: 0,
     readings: 0,
     parts: [],
     columns: createColumns(capacity),
@@ -124,7 +130,7 @@ export function emptyBatch(sequence: number, capacity: number): Batch {
 export function findPart(
   batch: Batch,
   index: Map<string, Part>,
-  protocol: Protocol,
+  protocol: Part['protocol'],
   name: string,
   receivedAtMs: number,
 ): Part {

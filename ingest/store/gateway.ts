@@ -6,6 +6,8 @@ export interface Gateway {
   /** Names the journal's folder: a journal belongs to one gateway of one database. */
   identity: string;
   last_sequence: number;
+  /** The journal's count at that record (ingest/journal/frame.ts); 0 when it is not known. */
+  journal_total: number;
   parked_readings: number;
 }
 
@@ -14,8 +16,13 @@ export async function registerGateway(database: Database, gatewayId: number, ent
   return database.withTransaction(async (connection) => {
     await connection.execute('insert into organization (name) values ($1) on conflict (name) do nothing', [enterprise]);
     await connection.execute('insert into gateway (gateway_id) values ($1) on conflict do nothing', [gatewayId]);
+    await connection.execute(
+      `update gateway g set organization_id = o.organization_id from organization o
+        where g.gateway_id = $1 and o.name = $2 and g.organization_id is distinct from o.organization_id`,
+      [gatewayId, enterprise],
+    );
     const [row] = await connection.query<Gateway>(
-      `select g.gateway_id, o.organization_id, g.identity, g.last_sequence,
+      `select g.gateway_id, o.organization_id, g.identity, g.last_sequence, g.journal_total,
               (select count(*) from parked_reading p where p.organization_id = o.organization_id) as parked_readings
          from gateway g cross join organization o where g.gateway_id = $1 and o.name = $2`,
       [gatewayId, enterprise],
@@ -37,16 +44,22 @@ export async function lockGateway(connection: Connection, gatewayId: number): Pr
   return row?.locked === true;
 }
 
-/** The sequence that the database has committed, with the row locked until the caller's transaction ends. */
-export async function committedSequence(connection: Connection, gatewayId: number): Promise<number> {
-  const [row] = await connection.prepared<{ last_sequence: number }>(
+/** What the database has committed of the gateway's journal. */
+export interface Committed {
+  last_sequence: number;
+  journal_total: number;
+}
+
+/** What the database has committed, with the row locked until the caller's transaction ends. */
+export async function readCommitted(connection: Connection, gatewayId: number): Promise<Committed> {
+  const [row] = await connection.prepared<Committed>(
     'gateway_for_update',
-    'select last_sequence from gateway where gateway_id = $1 for update',
+    'select last_sequence, journal_total from gateway where gateway_id = $1 for update',
     [gatewayId],
   );
   if (row === undefined)
     throw new Error(`Gateway ${gatewayId} has vanished from the database; was it restored? Start ingest again.`);
-  return row.last_sequence;
+  return row;
 }
 
 /** A session of this server; a process id alone may belong to another one by now. */

@@ -5,11 +5,20 @@ import type { Queues } from '../../core/queues.ts';
 import type { Protocol } from '../../core/reading.ts';
 import { mayBeTheData, retryDelay, retryRule } from '../../core/retry.ts';
 import type { Journal } from '../journal/journal.ts';
+import { bookMissing } from '../ledger/book-missing.ts';
 import { createSourceIds } from '../ledger/ledger.ts';
 import type { SkewMeter } from '../ledger/skew.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
 import type { SequencedEntry } from './batch.ts';
-import { committedSequence, endSession, lockGateway, ownSession, type Gateway, type Session } from './gateway.ts';
+import {
+  endSession,
+  lockGateway,
+  ownSession,
+  readCommitted,
+  type Committed,
+  type Gateway,
+  type Session,
+} from './gateway.ts';
 import { createInsertReadings } from './insert-readings.ts';
 import { isolate } from './isolate.ts';
 import { limitStatements, SilenceError } from './limit-statements.ts';
@@ -114,7 +123,8 @@ export function startStore(options: StoreOptions): Store {
   async function commitWork(connection: Connection, work: Work): Promise<BatchResult | undefined> {
     if (work.kind === 'intake' && work.isolate !== true) await partitions.ensure(connection, work.entries);
     await connection.query('begin');
-    const last = await committedSequence(connection, gatewayId);
+    const before = await readCommitted(connection, gatewayId);
+    const last = before.last_sequence;
     if (last > journal.state.last_sequence) {
       throw new Error(
         `Gateway ${gatewayId} has stored sequence ${last}, which this process never made: another ingest runs with GATEWAY_ID ${gatewayId}. Give each its own.`,
@@ -127,8 +137,8 @@ export function startStore(options: StoreOptions): Store {
     }
     const [only] = entries;
     if (work.kind === 'intake' && work.isolate === true && only !== undefined)
-      entries = [await isolate(only, (entry) => tryEntry(connection, work, entry))];
-    const { result, batch, resolved, taken, more } = await writeWork(connection, work, entries);
+      entries = [await isolate(only, (entry) => tryEntry(connection, work, entry, before))];
+    const { result, batch, resolved, taken, more } = await writeWork(connection, work, entries, before);
     await connection.query('commit');
     texts.committed(resolved);
     sourceIds.committed();
@@ -144,6 +154,7 @@ export function startStore(options: StoreOptions): Store {
     connection: Connection,
     work: Work,
     entries: readonly SequencedEntry[],
+    before: Committed,
   ): Promise<CollectedWork & { result: BatchResult }> {
     const collected = await collectWork(connection, work, entries, {
       organizationId: gateway.organization_id,
@@ -152,8 +163,11 @@ export function startStore(options: StoreOptions): Store {
       nowMs: clock(),
       farFutureHours: options.farFutureHours,
     });
-    if (work.kind !== 'intake' || work.isolate === true)
-      await partitions.ensureRows(connection, collected.batch.columns);
+    const { batch } = collected;
+    batch.journal_total = work.total;
+    const frames = work.kind === 'intake' ? entries : [work];
+    bookMissing(batch, gatewayId, before.journal_total, frames, clock());
+    if (work.kind !== 'intake' || work.isolate === true) await partitions.ensureRows(connection, batch.columns);
     const writer = {
       gatewayId,
       organizationId: gateway.organization_id,
@@ -163,15 +177,20 @@ export function startStore(options: StoreOptions): Store {
       parkedRoom: Math.max(0, options.parkedMaxReadings - parkedReadings),
       nowMs: clock(),
     };
-    return { ...collected, result: await writeBatch(connection, writer, collected.batch) };
+    return { ...collected, result: await writeBatch(connection, writer, batch) };
   }
 
   /** Writes an entry and takes it back; answers why the database refused it. */
-  async function tryEntry(connection: Connection, work: Work, entry: SequencedEntry): Promise<Error | undefined> {
+  async function tryEntry(
+    connection: Connection,
+    work: Work,
+    entry: SequencedEntry,
+    before: Committed,
+  ): Promise<Error | undefined> {
     await connection.query('savepoint trial');
     let failure: Error | undefined;
     try {
-      await writeWork(connection, work, [entry]);
+      await writeWork(connection, work, [entry], before);
     } catch (error) {
       if (!mayBeTheData(error)) throw error;
       failure = error as Error;
@@ -198,7 +217,7 @@ export function startStore(options: StoreOptions): Store {
       state.parked += result.parked;
     }
     committed = work.sequence;
-    await journal.advance(committed, work.readings);
+    await journal.advance(committed, work.readings, work.total);
     if (result !== undefined && result.stored > 0) void options.queues.ring('readings', 'readings', {});
   }
 

@@ -29,6 +29,7 @@ test('when the journal cannot be read once, no record is passed over', async () 
     maxBytes: 8 * 64 * 1024,
     minFreeBytes: 0,
     committed: 0,
+    committedTotal: 0,
     files,
     log: silentLog,
   });

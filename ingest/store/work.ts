@@ -9,19 +9,23 @@ import { takeRejected } from './replay.ts';
 import type { TextValues } from './text-values.ts';
 
 /** What one transaction takes from the journal: records of receivers, or one order to back-fill or to replay. */
-export type Work =
+export type Work = {
+  readings: number;
+  /** Of its last record: the sequence, and the journal's count. */
+  sequence: number;
+  total: number;
+} & (
   | {
       kind: 'intake';
       entries: SequencedEntry[];
-      readings: number;
-      sequence: number;
       /** The database refused its only entry: what is to blame for it is sought. */
       isolate?: true;
     }
-  | { kind: 'backfill'; protocol: Protocol; address: string; readings: 0; sequence: number }
-  | { kind: 'replay'; readings: 0; sequence: number }
+  | { kind: 'backfill'; protocol: Protocol; address: string }
+  | { kind: 'replay' }
   /** An order that the database refuses: what it was about stays where it is. */
-  | { kind: 'given up'; readings: 0; sequence: number };
+  | { kind: 'given up' }
+);
 
 /** Bytes of journal records that one transaction takes at most, beside FLUSH_ROWS. */
 const mostBytes = 32 * 1024 * 1024;
@@ -46,16 +50,18 @@ export function createWorkReader(journal: Journal, flushRows: number): WorkReade
       bytes += frame.payload.length;
       const entry = decodeEntry(frame.payload);
       if (entry.kind !== 'intake') {
-        const order = { ...entry, readings: 0 as const, sequence: frame.sequence };
+        const order = { ...entry, readings: 0, sequence: frame.sequence, total: frame.total };
         if (entries.length === 0) return order;
         held = order;
         break;
       }
       readings += frame.readings;
-      entries.push({ sequence: frame.sequence, readings: frame.readings, entry });
+      entries.push({ sequence: frame.sequence, readings: frame.readings, total: frame.total, entry });
     }
-    const sequence = entries.at(-1)?.sequence;
-    return sequence === undefined ? undefined : { kind: 'intake', entries, readings, sequence };
+    const last = entries.at(-1);
+    return last === undefined
+      ? undefined
+      : { kind: 'intake', entries, readings, sequence: last.sequence, total: last.total };
   }
 
   return {
@@ -124,7 +130,7 @@ function nothingAt(sequence: number): CollectedWork {
 
 /** Work that was refused, in smaller pieces: by halves to the single journal entry, then into it. An order is given up. */
 export function splitWork(work: Work): Work[] {
-  if (work.kind !== 'intake') return [{ kind: 'given up', readings: 0, sequence: work.sequence }];
+  if (work.kind !== 'intake') return [{ ...work, kind: 'given up' }];
   if (work.entries.length === 1) return [{ ...work, isolate: true }];
   const middle = work.entries.length >>> 1;
   return [work.entries.slice(0, middle), work.entries.slice(middle)].map((entries) => ({
@@ -132,5 +138,6 @@ export function splitWork(work: Work): Work[] {
     entries,
     readings: entries.reduce((sum, { readings }) => sum + readings, 0),
     sequence: entries.at(-1)?.sequence ?? 0,
+    total: entries.at(-1)?.total ?? 0,
   }));
 }

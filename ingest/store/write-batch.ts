@@ -51,10 +51,11 @@ export async function writeBatch(connection: Connection, writer: BatchWriter, ba
   await updateLatestValues(connection, batch, outcome);
   await noteLateRanges(connection, batch, outcome, writer.nowMs, (id) => writer.registry.signal(id));
   await writeLedger(connection, organizationId, batch.parts, sourceId);
-  await connection.prepared('gateway_sequence', 'update gateway set last_sequence = $2 where gateway_id = $1', [
-    gatewayId,
-    batch.sequence,
-  ]);
+  await connection.prepared(
+    'gateway_sequence',
+    'update gateway set last_sequence = $2, journal_total = $3 where gateway_id = $1',
+    [gatewayId, batch.sequence, batch.journal_total],
+  );
   if (stored > 0) await connection.query(`select pg_notify('${feedChannel}', '')`);
   return {
     stored,

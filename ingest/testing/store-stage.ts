@@ -7,7 +7,7 @@ import { Quality } from '../../core/reading.ts';
 import { createTestDatabase, type TestDatabase } from '../../core/testing/database.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
 import { diskFiles } from '../journal/journal-files.ts';
-import { openJournal, type Journal } from '../journal/journal.ts';
+import { openJournal, type Journal, type JournalState } from '../journal/journal.ts';
 import { openIntake, type JournalIntake } from '../journal/open-intake.ts';
 import { createSkewMeter } from '../ledger/skew.ts';
 import type { Source, SourceIntake } from '../receive/receiver.ts';
@@ -39,6 +39,10 @@ export interface StoreStage {
   /** Sums of the whole ledger. */
   ledger(): Promise<Record<string, number>>;
   stored(name: string): Promise<{ time_us: number; value: number | null; quality: number }[]>;
+  /** Where the journal's segments lie. */
+  directory: string;
+  /** The journal's own state. */
+  journal(): JournalState;
   /** Stops intake, store and journal, optionally loses the journal's files, and starts all again. */
   restart(changes?: {
     committed?: number;
@@ -65,8 +69,8 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
 
   function openAt(path: string, gateway: Gateway): Promise<Journal> {
     const limits = { maxBytes: 1e9, minFreeBytes: 0 };
-    const committed = gateway.last_sequence;
-    return openJournal({ directory: path, gatewayId: 1, ...limits, committed, files: diskFiles, log: silentLog });
+    const committed = { committed: gateway.last_sequence, committedTotal: gateway.journal_total };
+    return openJournal({ directory: path, gatewayId: 1, ...limits, ...committed, files: diskFiles, log: silentLog });
   }
 
   async function start({
@@ -159,6 +163,8 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
       const [row] = await database.query<{ organization_id: number }>('select organization_id from organization');
       await registry.load(database, row?.organization_id ?? 0);
     },
+    directory,
+    journal: () => journal.state,
     failure: () => store.state.failure,
     async ledger() {
       const [row] = await database.query<Record<string, number>>(
