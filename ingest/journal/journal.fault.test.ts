@@ -282,3 +282,15 @@ test('it is full above its size or below the free space, and dropping the oldest
   const small = await openHere({ minFreeBytes: Number.MAX_SAFE_INTEGER });
   expect(await small.isFull()).toBe(true);
 });
+
+test('after the oldest was dropped the disk is asked anew whether it is still full', async () => {
+  let free = 1e9;
+  const files: JournalFiles = { ...diskFiles, freeBytes: async () => free };
+  const journal = await openHere({ maxBytes: 8 * 64 * 1024, minFreeBytes: 1e6, files });
+  for (let index = 0; index < 6; index++) await journal.append(record('x'.repeat(40_000)), 1);
+  free = 0;
+  expect(await journal.isFull()).toBe(true);
+  await journal.dropOldest(() => undefined);
+  free = 1e9;
+  expect(await journal.isFull()).toBe(false);
+});

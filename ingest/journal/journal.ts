@@ -310,6 +310,8 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       await reader.close();
       segments.splice(index, 1);
       await files.remove(segment.path);
+      // What is free has changed: an answer of before would let one segment after the other go.
+      freeAskedAt = Number.NEGATIVE_INFINITY;
       return true;
     },
     get state() {
