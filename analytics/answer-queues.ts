@@ -14,7 +14,7 @@ import { readMarkedSlices, writeSlices } from './oee/write-slices.ts';
 import { writeReliability } from './reliability/write-reliability.ts';
 import { dueHour, markHour, reconcileRollups } from './rollups/reconcile.ts';
 import { refreshLate } from './rollups/refresh-late.ts';
-import { refreshRecent } from './rollups/refresh-recent.ts';
+import { databaseNow, refreshRecent } from './rollups/refresh-recent.ts';
 
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
@@ -115,7 +115,8 @@ function answerRollups(context: AnswerContext): () => Promise<void> {
   let prunedAt = Number.NEGATIVE_INFINITY;
   return async () => {
     const nowMs = clock();
-    refreshedTo = await refreshRecent(database, nowMs, refreshedTo);
+    // By the clock that the store tells late readings by, so that none falls between the two.
+    refreshedTo = await refreshRecent(database, await databaseNow(database), refreshedTo);
     await refreshLate(database);
     if (nowMs - prunedAt >= minuteMs) {
       await pruneFeed(database);

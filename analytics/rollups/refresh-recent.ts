@@ -23,6 +23,14 @@ export async function refreshRecent(database: Database, nowMs: number, fromMs: n
   return toMs;
 }
 
+/** The database's clock, in ms since the epoch. */
+export async function databaseNow(database: Database): Promise<number> {
+  const [row] = await database.query<{ now_ms: number }>(
+    'select (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms',
+  );
+  return row?.now_ms ?? 0;
+}
+
 /** Rollup buckets that touch [fromMs, toMs] are refreshed; the procedure itself lets only one refresh run at a time. */
 export async function refresh(database: Database, fromMs: number, toMs: number): Promise<void> {
   await database.query('call refresh_rollups(to_timestamp($1::float8 / 1000), to_timestamp($2::float8 / 1000))', [

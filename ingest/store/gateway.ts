@@ -48,13 +48,16 @@ export async function lockGateway(connection: Connection, gatewayId: number): Pr
 export interface Committed {
   last_sequence: number;
   journal_total: number;
+  /** The database's clock, which analytics builds rollups by; ours may be set otherwise. */
+  now_ms: number;
 }
 
 /** What the database has committed, with the row locked until the caller's transaction ends. */
 export async function readCommitted(connection: Connection, gatewayId: number): Promise<Committed> {
   const [row] = await connection.prepared<Committed>(
     'gateway_for_update',
-    'select last_sequence, journal_total from gateway where gateway_id = $1 for update',
+    `select last_sequence, journal_total, (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms
+       from gateway where gateway_id = $1 for update`,
     [gatewayId],
   );
   if (row === undefined)

@@ -4,7 +4,11 @@ import type { Batch } from './batch.ts';
 import { Outcome } from './insert-readings.ts';
 import { epochTime } from './sql-arrays.ts';
 
-/** Rollups of the last two minutes are still being built; a reading older than that comes after its buckets. */
+/**
+ * Rollups of the last two minutes are still being built; a reading older than that comes after its buckets. Analytics
+ * builds them for four minutes (openMinutes in analytics/rollups/refresh-recent.ts): the two between are for what is left
+ * to do after this was asked, the COMMIT above all.
+ */
 export const liveWindowMs = 120_000;
 
 const hourUs = 3_600_000_000;
@@ -30,7 +34,7 @@ interface Range {
  * Notes which source times received data after their rollups were built, as ranges that do not span long holes (a
  * reading from 2014 and one from today are two ranges), with the minutes of the signals that are to be refreshed and the
  * machines whose states and counts must be recomputed.
- * `nowMs` is the time of storing: after an outage of the database the whole backlog is late for the rollups.
+ * `nowMs` is the time of storing by the database's clock, as analytics asks it: after an outage of the database the whole backlog is late for the rollups.
  */
 export async function noteLateRanges(
   connection: Connection,

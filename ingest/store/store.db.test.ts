@@ -178,6 +178,15 @@ describe.each(testEngines())('on %s', (engine) => {
     ]);
   });
 
+  test('what is late for the rollups is told by the clock of the database, not of a gateway that is an hour behind', async () => {
+    await stage.restart({ clockOffsetMs: -3_600_000 });
+    const halfAnHourAgo = now() * 1000 - 1_800_000_000;
+    await stage.send([['t-1', halfAnHourAgo, 1]]);
+    expect(
+      await stage.database.query('select (extract(epoch from from_time) * 1000000)::int8 as from_us from late_range'),
+    ).toEqual([{ from_us: halfAnHourAgo }]);
+  });
+
   test('a row that the database refuses is found by halves and kept; the others are stored', async () => {
     await stage.database.query('alter table reading add constraint no_sevens check (value <> 7)');
     const timeUs = now() * 1000;

@@ -104,6 +104,8 @@ export function startStore(options: StoreOptions): Store {
   let silences = 0;
   let abandoned: Session | undefined;
   let current: Session | undefined;
+  // When the database last told its time.
+  let readAt = 0;
   // FLUSH_MS has passed already: the next record is stored at once.
   let eager = false;
   const state: StoreState = {
@@ -124,6 +126,7 @@ export function startStore(options: StoreOptions): Store {
     if (work.kind === 'intake' && work.isolate !== true) await partitions.ensure(connection, work.entries);
     await connection.query('begin');
     const before = await readCommitted(connection, gatewayId);
+    readAt = monotonic();
     const last = before.last_sequence;
     if (last > journal.state.last_sequence) {
       throw new Error(
@@ -175,7 +178,7 @@ export function startStore(options: StoreOptions): Store {
       insertReadings,
       sourceIds,
       parkedRoom: Math.max(0, options.parkedMaxReadings - parkedReadings),
-      nowMs: clock(),
+      nowMs: () => before.now_ms + monotonic() - readAt,
     };
     return { ...collected, result: await writeBatch(connection, writer, batch) };
   }

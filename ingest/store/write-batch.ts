@@ -19,7 +19,8 @@ export interface BatchWriter {
   sourceIds: SourceIds;
   /** Room left for parked readings. */
   parkedRoom: number;
-  nowMs: number;
+  /** The database's time. Asked when it is needed: a large batch on a slow server takes minutes. */
+  nowMs: () => number;
 }
 
 export interface BatchResult {
@@ -38,7 +39,7 @@ export async function writeBatch(connection: Connection, writer: BatchWriter, ba
   const { organizationId, gatewayId } = writer;
   const sourceId = await writer.sourceIds.resolve(connection, organizationId, batch.parts);
   const { outcome, details } = await writer.insertReadings(connection, batch.columns);
-  countRows(batch, outcome, details, writer.nowMs);
+  countRows(batch, outcome, details, writer.nowMs());
   await nameSignals(connection, batch);
   const parked = await parkReadings(connection, organizationId, batch, sourceId, writer.parkedRoom);
   for (const { part, reading } of batch.rejected) {
@@ -49,7 +50,7 @@ export async function writeBatch(connection: Connection, writer: BatchWriter, ba
   await keepRejected(connection, organizationId, batch, sourceId);
   const stored = await writeFeed(connection, gatewayId, batch, outcome);
   await updateLatestValues(connection, batch, outcome);
-  await noteLateRanges(connection, batch, outcome, writer.nowMs, (id) => writer.registry.signal(id));
+  await noteLateRanges(connection, batch, outcome, writer.nowMs(), (id) => writer.registry.signal(id));
   await writeLedger(connection, organizationId, batch.parts, sourceId);
   await connection.prepared(
     'gateway_sequence',

@@ -49,6 +49,8 @@ export interface StoreStage {
     parkedMaxReadings?: number;
     mostOldDays?: number;
     loseJournal?: boolean;
+    /** How far the gateway's clock is ahead. */
+    clockOffsetMs?: number;
   }): Promise<void>;
   /** A store of its own, with an empty journal, that claims to be the same gateway. */
   startSecondStore(): Promise<{ store: Store; close(): Promise<void> }>;
@@ -62,6 +64,7 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
   const signals = await createTestPlant(database);
   const directory = mkdtempSync(join(tmpdir(), 'millrace-store-'));
   const bells: string[] = [];
+  let clock = now;
   let registry: SignalRegistry;
   let journal: Journal;
   let intake: JournalIntake;
@@ -77,19 +80,22 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
     committed,
     parkedMaxReadings = 1000,
     mostOldDays,
+    clockOffsetMs = 0,
   }: {
     committed?: number;
     parkedMaxReadings?: number;
     mostOldDays?: number;
+    clockOffsetMs?: number;
   } = {}): Promise<void> {
+    clock = () => now() + clockOffsetMs;
     const found = await registerGateway(database, 1, 'millrace');
-    const gateway = { ...found, last_sequence: committed ?? found.last_sequence };
+    const gateway = committed === undefined ? found : { ...found, last_sequence: committed, journal_total: 0 };
     registry = createSignalRegistry();
     await registry.load(database, gateway.organization_id);
     journal = await openAt(directory, gateway);
     intake = openIntake({
       journal,
-      clock: now,
+      clock,
       log: silentLog,
       whenFull: 'stop',
       farFutureHours: 24,
@@ -105,7 +111,7 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
       journal: on,
       registry,
       gateway,
-      clock: now,
+      clock,
       log: silentLog,
       skew: createSkewMeter(),
       flushRows: 20_000,
