@@ -3,7 +3,7 @@ import { appendReading } from '../../core/reading-columns.ts';
 import type { Protocol } from '../../core/reading.ts';
 import type { RegisteredSignal } from '../resolve/signal-registry.ts';
 import { readSignalValue } from '../resolve/signal-value.ts';
-import { emptyBatch, findPart, type Batch, type Part } from './batch.ts';
+import { emptyBatch, findPart, textPayload, type Batch, type Part } from './batch.ts';
 import type { TextValues } from './text-values.ts';
 
 interface ParkedRow {
@@ -73,7 +73,8 @@ export async function takeParked(
         signal_id: signal.signal_id,
         time_us: row.time_us,
         value: row.value ?? Number.NaN,
-        payload: row.text === null ? null : Buffer.from(row.text),
+        payload: textPayload(row.text),
+        quality: row.quality,
       },
     });
   }

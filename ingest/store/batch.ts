@@ -1,7 +1,7 @@
 import { appendReading, createColumns, type ReadingColumns } from '../../core/reading-columns.ts';
 import type { Protocol } from '../../core/reading.ts';
 import type { JournalEntry } from '../journal/record.ts';
-import type { ParkedReading, RejectedReading } from '../receive/receiver.ts';
+import type { ParkedReading, RejectedReading, TextReading } from '../receive/receiver.ts';
 
 /** The books of one source and minute of receipt, as they change by a batch. */
 export interface Part {
@@ -175,7 +175,12 @@ function appendRows(batch: Batch, rows: ReadingColumns, part: number): void {
   }
 }
 
-function tooManyTexts(reading: { signal_id: number; time_us: number; text: string }): RejectedReading {
+/** What is kept of a text that was read and could not be stored: JSON, as replay reads it; null for a number. */
+export function textPayload(text: string | null): Buffer | null {
+  return text === null ? null : Buffer.from(JSON.stringify(text));
+}
+
+function tooManyTexts(reading: Omit<TextReading, 'historical'>): RejectedReading {
   return {
     readings: 1,
     address: '',
@@ -184,6 +189,7 @@ function tooManyTexts(reading: { signal_id: number; time_us: number; text: strin
     signal_id: reading.signal_id,
     time_us: reading.time_us,
     value: Number.NaN,
-    payload: Buffer.from(reading.text),
+    payload: textPayload(reading.text),
+    quality: reading.quality,
   };
 }

@@ -2,7 +2,7 @@ import { appendReading, createColumns, type ReadingColumns } from '../../core/re
 import type { JournaledIntake } from '../journal/record.ts';
 import type { RejectedReading } from '../receive/receiver.ts';
 import { safeText } from '../resolve/safe-text.ts';
-import type { SequencedEntry } from './batch.ts';
+import { textPayload, type SequencedEntry } from './batch.ts';
 
 /** Answers why the database does not take an entry; nothing of it stays. Throws what is not the entry's fault. */
 export type Trial = (entry: SequencedEntry) => Promise<Error | undefined>;
@@ -134,14 +134,13 @@ function readingAt({ live, historical, texts, parked, rejected }: JournaledIntak
   const text = texts[at];
   if (text !== undefined) {
     const { signal_id, time_us, quality } = text;
-    return { ...nothing, signal_id, time_us, quality, payload: Buffer.from(JSON.stringify(text.text)) };
+    return { ...nothing, signal_id, time_us, quality, payload: textPayload(text.text) };
   }
   at -= texts.length;
   const unknown = parked[at];
   if (unknown !== undefined) {
     const { address, time_us, value, quality } = unknown;
-    const payload = unknown.text === null ? null : Buffer.from(JSON.stringify(unknown.text));
-    return { ...nothing, address, time_us, value, quality, payload };
+    return { ...nothing, address, time_us, value, quality, payload: textPayload(unknown.text) };
   }
   return rejected[at - parked.length] ?? nothing;
 }

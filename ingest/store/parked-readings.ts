@@ -1,6 +1,6 @@
 import type { Connection } from '../../core/database.ts';
 import type { RejectReason } from '../receive/receiver.ts';
-import type { Batch, Part } from './batch.ts';
+import { textPayload, type Batch, type Part } from './batch.ts';
 import { epochTime, numberArray, timeArray } from './sql-arrays.ts';
 
 interface Discovered {
@@ -117,6 +117,6 @@ function refusal(reason: RejectReason, count: number, reading: Batch['parked'][n
     signal_id: null,
     time_us: reading.time_us,
     value: reading.value,
-    payload: reading.text === null ? null : Buffer.from(reading.text),
+    payload: textPayload(reading.text),
   };
 }

@@ -75,4 +75,38 @@ describe.each(testEngines())('on %s', (engine) => {
     expect(await stage.ledger()).toMatchObject({ received: 1, stored: 1, rejected: 0, from_future: 0 });
     expect(await stage.database.query('select 1 from ledger')).toHaveLength(1);
   });
+
+  test('a reading without a time is stored at the time of its receipt, and texts whatever rejected them', async () => {
+    const stage = await open(engine);
+    const timeUs = now() * 1000;
+    await stage.message((into) => {
+      const t1 = stage.registry().signal(stage.idOf('t-1'));
+      const payload = Buffer.from('{"value": "Execute"}');
+      addReading(into, `${machine}/t-1`, t1, Number.NaN, 'Execute', 192, timeUs, { payload });
+      // Parked as a text; the signal that its address gets first takes numbers only.
+      addReading(into, 'opcua address', undefined, timeUs, 'PN-4711', 64, timeUs);
+    });
+    await stage.database.query('alter table text_value add constraint poison check (text <> $$PN-0815$$)');
+    await stage.send([['order', timeUs, 'PN-0815', 64]]);
+    await stage.database.query('alter table text_value drop constraint poison');
+    await stage.database.execute(
+      `insert into signal_source (organization_id, signal_id, protocol, address)
+       select organization_id, signal_id, 'mqtt', 'opcua address' from signal where name = 't-2'`,
+    );
+    await stage.reload();
+    await stage.backfill('opcua address');
+    expect(await stage.ledger()).toMatchObject({ received: 3, rejected: 3, parked: 0 });
+    await stage.database.execute(
+      "update signal set kind = case name when 't-1' then 'state' else 'order' end where name in ('t-1', 't-2')",
+    );
+    await stage.reload();
+    await ask(stage);
+    await stage.replay();
+    const reasons = await stage.database.query('select reason, detail from rejected_reading where resolved_at is null');
+    expect(reasons).toEqual([]);
+    expect(await stage.ledger()).toMatchObject({ received: 3, stored: 3, rejected: 0, untimed: 1 });
+    expect(await stage.stored('t-1')).toEqual([{ time_us: timeUs, value: 6, quality: 192 }]);
+    expect(await stage.stored('t-2')).toMatchObject([{ time_us: timeUs, quality: 64 }]);
+    expect(await stage.stored('order')).toMatchObject([{ time_us: timeUs, quality: 64 }]);
+  });
 });

@@ -116,13 +116,15 @@ function decodeAgain(row: RejectedRow, registry: SignalRegistry, nowMs: number, 
     parked: [],
     rejected: [],
   };
-  if (row.protocol !== 'mqtt' || row.payload === null || row.payload_cut) {
-    if (row.time_us === null || row.value === null || row.quality === null) {
+  const text = keptText(row);
+  if (text !== undefined || row.protocol !== 'mqtt' || row.payload === null || row.payload_cut) {
+    const value = text ?? row.value;
+    if (row.time_us === null || value === null || row.quality === null) {
       addRejected(into, row.address, 'missing_value', 'Neither the bytes nor the value were kept whole.', null);
       return into;
     }
     const signal = row.signal_id === null ? registry.find(row.protocol, row.address) : registry.signal(row.signal_id);
-    addReading(into, row.address, signal, row.time_us, row.value, row.quality, receivedUs);
+    addReading(into, row.address, signal, row.time_us, value, row.quality, receivedUs);
     return into;
   }
   const levels = row.address.split('/');
@@ -133,9 +135,13 @@ function decodeAgain(row: RejectedRow, registry: SignalRegistry, nowMs: number, 
     reading(name, timeUs, value, quality) {
       if (only !== undefined && name !== only) return;
       // Of an array only the reading that was rejected; the others were stored when the message came.
-      if (row.time_us !== null && timeUs !== row.time_us) return;
+      // Without a time it was given that of its receipt, and is told from others by its value.
+      const isUntimed = Number.isNaN(timeUs);
+      if (row.time_us !== null && !isUntimed && timeUs !== row.time_us) return;
+      if (isUntimed && row.value !== null && typeof value === 'number' && value !== row.value) return;
       const address = name === '' ? base : `${base}/${name}`;
-      addReading(into, address, registry.find('mqtt', address), timeUs, value, quality, receivedUs);
+      const knownUs = isUntimed ? (row.time_us ?? Number.NaN) : timeUs;
+      addReading(into, address, registry.find('mqtt', address), knownUs, value, quality, receivedUs);
     },
     rejected(name, reason, detail) {
       if (only === undefined || name === only || name === '') addRejected(into, base, reason, detail, null);
@@ -143,6 +149,18 @@ function decodeAgain(row: RejectedRow, registry: SignalRegistry, nowMs: number, 
   });
   return into;
 }
+
+/** The text of a reading that was rejected after it had been read (`textPayload` in batch.ts), whatever its protocol. */
+function keptText(row: RejectedRow): string | undefined {
+  if (row.payload === null || row.quality === null || row.payload[0] !== quote) return undefined;
+  try {
+    return JSON.parse(row.payload.toString('utf8')) as string;
+  } catch {
+    return undefined;
+  }
+}
+
+const quote = 0x22;
 
 /** Whether a message holds values of several signals. */
 function isMachineLevel(payload: Buffer): boolean {

@@ -30,6 +30,8 @@ export interface StoreStage {
   /** Fills one message of a source (the line unless said), hands it over, and waits until everything is stored. */
   message(fill: (into: SourceIntake) => void, source?: Source): Promise<void>;
   send(rows: StageRow[], historical?: boolean): Promise<void>;
+  /** Orders the back-fill of an MQTT address, and waits until it is done. */
+  backfill(address: string): Promise<void>;
   /** Orders the replay that was asked for, and waits until it is done. */
   replay(): Promise<void>;
   /** Reads the signals anew. */
@@ -141,6 +143,15 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
     });
   }
 
+  async function order(give: () => void): Promise<void> {
+    const before = journal.state.last_sequence;
+    give();
+    await waitUntil('the order is done', () => {
+      const { committed_sequence, last_sequence } = journal.state;
+      return last_sequence > before && committed_sequence === last_sequence;
+    });
+  }
+
   const idOf = (name: string): number => signals.get(name)?.signal_id ?? 0;
   await start();
 
@@ -157,14 +168,8 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
           addReading(into, address, registry.signal(idOf(name)), timeUs, value, quality, now() * 1000, { historical });
         }
       }),
-    async replay() {
-      const before = journal.state.last_sequence;
-      intake.replay();
-      await waitUntil('the replay is done', () => {
-        const { committed_sequence, last_sequence } = journal.state;
-        return last_sequence > before && committed_sequence === last_sequence;
-      });
-    },
+    replay: () => order(() => intake.replay()),
+    backfill: (address) => order(() => intake.backfill('mqtt', address)),
     async reload() {
       const [row] = await database.query<{ organization_id: number }>('select organization_id from organization');
       await registry.load(database, row?.organization_id ?? 0);
