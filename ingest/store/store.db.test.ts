@@ -217,6 +217,24 @@ describe.each(testEngines())('on %s', (engine) => {
     expect(full?.detail).toContain('2 readings of the unknown address');
   });
 
+  test('readings of an address that becomes known while they lie in the journal do not stay parked', async () => {
+    const timeUs = now() * 1000;
+    const address = 'millrace/berlin/line-01/m-001/late';
+    await stage.message((into) => addReading(into, address, undefined, timeUs, 5, Quality.good, timeUs));
+    expect(await stage.ledger()).toMatchObject({ parked: 1, stored: 0 });
+    // The registry knows the address before the record with its readings is stored.
+    await stage.database.execute(
+      `insert into signal_source (organization_id, signal_id, protocol, address)
+       select organization_id, signal_id, 'mqtt', $1 from signal where name = 't-1'`,
+      [address],
+    );
+    await stage.reload();
+    await stage.message((into) => addReading(into, address, undefined, timeUs + 1, 6, Quality.good, timeUs));
+    await waitUntil('both are stored', async () => (await stage.stored('t-1')).length === 2);
+    expect(await stage.ledger()).toMatchObject({ received: 2, parked: 0, stored: 2 });
+    expect(await stage.database.query('select 1 from discovered_address')).toEqual([]);
+  });
+
   test('rejections keep their bytes, and what the protocol lost is in the books', async () => {
     await stage.message((into) => {
       addRejected(into, 'millrace/x', 'malformed_payload', 'Broken; accepted is JSON.', Buffer.from([0, 1, 255]), {

@@ -9,7 +9,7 @@ import { bookMissing } from '../ledger/book-missing.ts';
 import { createSourceIds } from '../ledger/ledger.ts';
 import type { SkewMeter } from '../ledger/skew.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
-import type { SequencedEntry } from './batch.ts';
+import type { Batch, SequencedEntry } from './batch.ts';
 import {
   endSession,
   lockGateway,
@@ -148,9 +148,29 @@ export function startStore(options: StoreOptions): Store {
     partitions.committed();
     parkedReadings += result.parked - taken;
     options.skew.note(batch);
+    if (work.kind === 'intake') backfillKnown(batch);
     if (more && work.kind === 'backfill') options.backfill(work.protocol, work.address);
     if (more && work.kind === 'replay') options.replay();
     return result;
+  }
+
+  /**
+   * An address may have become known while its readings lay in the journal, too late for them and too early for whoever
+   * looks for parked ones: they are stored now.
+   */
+  function backfillKnown(batch: Batch): void {
+    const known = new Set<string>();
+    for (const { part, reading } of batch.parked) {
+      const key = `${part.protocol}\t${reading.address}`;
+      if (
+        part.protocol === 'file' ||
+        known.has(key) ||
+        options.registry.find(part.protocol, reading.address) === undefined
+      )
+        continue;
+      known.add(key);
+      options.backfill(part.protocol, reading.address);
+    }
   }
 
   async function writeWork(
