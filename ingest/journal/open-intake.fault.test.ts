@@ -77,11 +77,11 @@ async function start(whenFull: 'stop' | 'drop-oldest' | 'drop-newest' = 'stop', 
   });
 }
 
-function send(source: Source, rows: number, onDurable?: (token: number) => void, token?: number): void {
+function send(source: Source, rows: number, onDurable?: (token: number) => void, token?: number): boolean {
   const into = intake.open(source);
   for (let row = 0; row < rows; row++)
     addReading(into, 'x', signal, nowMs * 1000 + row, row, Quality.good, nowMs * 1000);
-  intake.handOver(onDurable, token);
+  return intake.handOver(onDurable, token);
 }
 
 async function readEntries(): Promise<JournalEntry[]> {
@@ -198,11 +198,17 @@ test('beyond the memory limit a message without acknowledgement is counted as dr
   await start();
   broken = true;
   let durable = 0;
+  const full: boolean[] = [];
+  intake.onFull((is) => full.push(is));
   send(line1, 500_000);
   send(line1, 7);
-  send(line1, 3, () => durable++);
+  expect(full).toEqual([]);
+  // Who waits for the acknowledgement is told at once to hang up: on this connection it would never come.
+  expect(send(line1, 3, () => durable++)).toBe(false);
+  expect(full).toEqual([true]);
   expect(intake.dropped).toBe(7);
   broken = false;
+  await waitUntil('reading goes on', () => full.length === 2);
   await waitUntil('everything is journaled', () => journal.state.readings >= 500_007);
   expect(durable).toBe(0);
   expect(await books()).toEqual({ received: 500_007, kept: 500_000, dropped: 7 });

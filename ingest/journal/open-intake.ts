@@ -61,12 +61,16 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
   let dropped = 0;
   let timer: NodeJS.Timeout | undefined;
   let flushing: Promise<void> | undefined;
-  let full = false;
+  let journalIsFull = false;
+  // The disk has not answered for a second; the memory was full when a message came.
+  let isStalled = false;
+  let isOverfull = false;
+  let isBlocked = false;
   let closed = false;
   const listeners = new Set<(full: boolean) => void>();
 
   function open(source: Source): SourceIntake {
-    if (closed || waitingReadings >= mostWaiting || waitingBytes >= mostWaitingBytes) {
+    if (closed || memoryIsFull()) {
       refused = createSource(source, farFutureHours);
       return refused;
     }
@@ -82,6 +86,10 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     return intake;
   }
 
+  function memoryIsFull(): boolean {
+    return waitingReadings >= mostWaiting || waitingBytes >= mostWaitingBytes;
+  }
+
   /** Counts what the source that was opened last has got since. */
   function settle(): void {
     if (touched === undefined) return;
@@ -92,12 +100,15 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     touched = undefined;
   }
 
-  function handOver(onDurable?: (token: number) => void, token = 0): void {
+  function handOver(onDurable?: (token: number) => void, token = 0): boolean {
     if (refused !== undefined) {
-      // A peer that waits for the acknowledgement sends it again; anything else is lost here, and counted.
+      // A peer that waits for the acknowledgement sends it again, but not on this connection, where each message refused
+      // takes a place of those that may be in flight. Anything else is lost here, and counted.
       if (onDurable === undefined && !closed) countDropped(refused);
+      else if (onDurable !== undefined) isOverfull = true;
       refused = undefined;
-      return;
+      noteBlocked();
+      return false;
     }
     settle();
     if (onDurable !== undefined) {
@@ -107,6 +118,7 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     if (handedOver++ === 0) oldestAt = monotonic();
     if (waitingReadings >= manyReadings) startFlush();
     else schedule();
+    return true;
   }
 
   function countDropped(intake: SourceIntake): void {
@@ -147,18 +159,23 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
 
   async function flush(): Promise<void> {
     await makeRoom();
-    if (full && whenFull === 'stop') return;
+    if (journalIsFull && whenFull === 'stop') return;
     while (commands.length > 0 || handedOver > 0) {
       if (handedOver > 0) {
         const durable = { durables, tokens };
         const readings = waitingReadings;
         const record = cut();
-        const watch = setTimeout(() => setFull(true), 1000);
+        const watch = setTimeout(() => {
+          isStalled = true;
+          noteBlocked();
+        }, 1000);
         try {
           await journal.append(record, readings);
         } finally {
           clearTimeout(watch);
         }
+        isStalled = false;
+        isOverfull &&= memoryIsFull();
         for (const [index, onDurable] of durable.durables.entries()) onDurable(durable.tokens[index] ?? 0);
       }
       for (let command = commands.shift(); command !== undefined; command = commands.shift())
@@ -166,7 +183,7 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
       onRecord();
       if (handedOver > 0 && monotonic() - oldestAt < longestWaitMs) break;
       await makeRoom();
-      if (full && whenFull === 'stop') return;
+      if (journalIsFull && whenFull === 'stop') return;
     }
     await makeRoom();
   }
@@ -176,7 +193,7 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     const sources: JournaledIntake[] = carried;
     for (const intake of bySource.values()) {
       if (intake.received === 0 && intake.lost_upstream === 0) continue;
-      if (full && whenFull === 'drop-newest') dropReadings(intake);
+      if (journalIsFull && whenFull === 'drop-newest') dropReadings(intake);
       sources.push(journaled(intake));
     }
     const record = encodeIntake(clock(), sources);
@@ -208,7 +225,8 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
       if (!took) break;
       isFull = await journal.isFull();
     }
-    if (isFull !== full) setFull(isFull);
+    journalIsFull = isFull;
+    noteBlocked();
   }
 
   /** The books of a record that was dropped, for the next record: its readings count as dropped there. */
@@ -224,22 +242,23 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     if (handedOver++ === 0) oldestAt = monotonic();
   }
 
-  function setFull(isFull: boolean): void {
-    if (full === isFull) return;
-    full = isFull;
-    if (full)
+  /** Tells the receivers when reading must stop, and when it may go on. */
+  function noteBlocked(): void {
+    const blocked = (journalIsFull && whenFull === 'stop') || isStalled || isOverfull;
+    if (blocked === isBlocked) return;
+    isBlocked = blocked;
+    if (blocked)
       log.error(
-        { when_full: whenFull, ...journal.state },
+        { journal_is_full: journalIsFull, unjournaled_readings: waitingReadings, ...journal.state },
         'the journal can take nothing more; acknowledging and reading stop',
       );
     else log.info('the journal takes readings again');
-    if (whenFull === 'stop' || !full || journal.state.failure !== null)
-      for (const listener of listeners) listener(full);
+    for (const listener of listeners) listener(blocked);
   }
 
   // While the journal is full nothing is handed over any more, so that somebody must look whether there is room again.
   const lookout = setInterval(() => {
-    if (flushing === undefined && (full || handedOver > 0 || commands.length > 0)) startFlush();
+    if (flushing === undefined && (isBlocked || journalIsFull || handedOver > 0 || commands.length > 0)) startFlush();
   }, 200);
   lookout.unref();
 
@@ -247,7 +266,7 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     open,
     handOver,
     get isFull() {
-      return full;
+      return isBlocked;
     },
     onFull(listener) {
       listeners.add(listener);

@@ -54,8 +54,10 @@ export interface Intake {
    * The message is complete. `onDurable(token)` is called once, when the journal has it on disk; never when the
    * message could not be kept, so that the broker delivers it again. The token (a packet id, say) is passed back, so
    * that one function can serve a whole connection without a closure for each message.
+   * Answers false when the message was refused because the memory is full: who waits for `onDurable` must see to it that
+   * it comes again, and is told to stop reading (`onFull`).
    */
-  handOver(onDurable?: (token: number) => void, token?: number): void;
+  handOver(onDurable?: (token: number) => void, token?: number): boolean;
   /**
    * True while nothing more should be read: the journal is full or its disk fails. A receiver that can make its peer
    * keep the data (QoS 1, OPC UA with queues) stops reading; what is handed over all the same is kept while memory

@@ -35,6 +35,8 @@ export interface Messages {
    * session's by now is taken over. False when it is gone. Throws when the connection is.
    */
   revive(subscription: Subscription): Promise<boolean>;
+  /** The journal takes readings again: asks for the messages that it refused. */
+  resume(): void;
   /** The subscription is given up: what is still missing of it is lost. */
   giveUp(subscription: Subscription): void;
 }
@@ -71,13 +73,14 @@ export function createMessages(options: MessagesOptions): Messages {
     }
     if (ahead > 0) miss(subscription, ahead);
     subscription.nextSequence = hasData ? following(sequenceNumber) : sequenceNumber;
-    if (hasData) take(subscription, message);
+    if (hasData && !take(subscription, message)) subscription.missing.push(sequenceNumber);
   }
 
-  function take(subscription: Subscription, message: NotificationMessage): void {
+  /** False when there was no room for the message: it is not acknowledged, so that the server keeps it. */
+  function take(subscription: Subscription, message: NotificationMessage): boolean {
     const into = intake.open(source);
     const summary = readNotification(message, subscription, into, clock() * 1000, options.onOverflow);
-    intake.handOver(() => loop.acknowledge(subscription.id, message.sequenceNumber));
+    if (!intake.handOver(() => loop.acknowledge(subscription.id, message.sequenceNumber))) return false;
     counts.notifications++;
     counts.values += summary.values;
     counts.queue_overflows += summary.overflows;
@@ -86,6 +89,7 @@ export function createMessages(options: MessagesOptions): Messages {
       subscription.patienceMs = Math.max(options.silenceMs, subscription.samplingMs * 20);
     }
     if (summary.ended !== null) options.onEnded(subscription, summary.ended);
+    return true;
   }
 
   function miss(subscription: Subscription, count: number): void {
@@ -96,6 +100,10 @@ export function createMessages(options: MessagesOptions): Messages {
     const tooMany = Math.max(0, count - mostMissing) + Math.max(0, missing.length - mostMissing);
     missing.splice(0, missing.length - mostMissing);
     lose(subscription, tooMany);
+    askInBackground(subscription);
+  }
+
+  function askInBackground(subscription: Subscription): void {
     askAgain(subscription).catch((error: unknown) => {
       // The connection is gone; they are asked for when it is back.
       log.debug({ error: (error as Error).message, source: source.name }, 'missing messages cannot be asked for yet');
@@ -113,9 +121,10 @@ export function createMessages(options: MessagesOptions): Messages {
         // It has come by itself meanwhile.
         if (!forget(subscription.missing, seq)) continue;
         if (message === undefined) lost++;
+        else if (take(subscription, message)) counts.republished_messages++;
         else {
-          counts.republished_messages++;
-          take(subscription, message);
+          subscription.missing.unshift(seq);
+          break;
         }
       }
     } finally {
@@ -153,15 +162,19 @@ export function createMessages(options: MessagesOptions): Messages {
     for (;;) {
       const message = await loop.republish(subscription.id, subscription.nextSequence);
       if (message === undefined) return;
+      if (!take(subscription, message)) return;
       counts.republished_messages++;
       subscription.nextSequence = following(message.sequenceNumber);
-      take(subscription, message);
     }
   }
 
   return {
     receive,
     revive,
+    resume() {
+      for (const subscription of subscriptions.values())
+        if (subscription.missing.length > 0) askInBackground(subscription);
+    },
     giveUp(subscription) {
       lose(subscription, subscription.missing.length);
       subscription.missing = [];

@@ -123,7 +123,13 @@ export function openServerSession(options: ServerSessionOptions): ServerSession 
     isConnected: () => !isSuspended,
     signal: closing.signal,
   });
-  const stopListening = intake.onFull((full) => (full ? loop.suspend() : publish()));
+  const stopListening = intake.onFull((full) => {
+    if (full) loop.suspend();
+    else {
+      publish();
+      messages.resume();
+    }
+  });
 
   function* items(): Iterable<Item> {
     for (const subscription of subscriptions.values()) yield* subscription.items.values();

@@ -66,6 +66,7 @@ export function collectIntake(): CollectingIntake {
     handOver(onDurable, token = 0) {
       opened--;
       onDurable?.(token);
+      return true;
     },
     isFull: false,
     onFull: () => () => undefined,
