@@ -153,6 +153,10 @@ const definitions = {
   FLUSH_MS: [wholeNumber(1, 60_000).default(250), 'a whole number of milliseconds'],
   FAR_FUTURE_HOURS: [wholeNumber(0, 87_600).default(24), 'a whole number of hours'],
   JOURNAL_MAX_SIZE: [size.prefault('4GB'), 'a size such as 500MB or 4GB'],
+  JOURNAL_MAX_AGE: [
+    wholeNumber(0, 87_600).default(0),
+    'a whole number of hours: how long readings may wait in the journal before it counts as full; 0 for ever',
+  ],
   JOURNAL_WHEN_FULL: [
     z.enum(['stop', 'drop-oldest', 'drop-newest']).default('stop'),
     'stop, drop-oldest or drop-newest',

@@ -54,6 +54,8 @@ async function main(): Promise<void> {
     gatewayId,
     maxBytes: settings.JOURNAL_MAX_SIZE,
     minFreeBytes: settings.DISK_MIN_FREE,
+    maxAgeMs: settings.JOURNAL_MAX_AGE === 0 ? Number.POSITIVE_INFINITY : settings.JOURNAL_MAX_AGE * 3_600_000,
+    clock: now,
     committed: gateway.last_sequence,
     committedTotal: gateway.journal_total,
     files: diskFiles,

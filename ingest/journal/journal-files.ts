@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, statfs, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises';
 
 /** One open file of the journal. */
 export interface JournalFile {
@@ -22,6 +22,10 @@ export interface JournalFiles {
   /** Makes the directory's own entries durable, so that a new segment survives a power cut. */
   syncDirectory(directory: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Puts the file `from` in the place of `to`, at once or not at all. */
+  replace(from: string, to: string): Promise<void>;
+  /** When the file was last written, in ms since the epoch. */
+  writtenAt(path: string): Promise<number>;
   /** Bytes free for this process on the directory's file system. */
   freeBytes(directory: string): Promise<number>;
 }
@@ -65,6 +69,8 @@ export const diskFiles: JournalFiles = {
     }
   },
   remove: (path) => unlink(path),
+  replace: (from, to) => rename(from, to),
+  writtenAt: async (path) => (await stat(path)).mtimeMs,
   async freeBytes(directory) {
     const { bavail, bsize } = await statfs(directory);
     return bavail * bsize;

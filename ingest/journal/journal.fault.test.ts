@@ -2,10 +2,15 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { now } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
+import { addRejected } from '../resolve/add-reading.ts';
+import { createDropper } from './drop-readings.ts';
 import { frameBytes, segmentHeaderBytes } from './frame.ts';
 import { diskFiles, type JournalFiles } from './journal-files.ts';
 import { openJournal, type Journal, type JournalOptions } from './journal.ts';
+import { decodeEntry, encodeBackfill, encodeIntake, journaled } from './record.ts';
+import { createSource } from './source-intake.ts';
 
 let directory = '';
 const open: Journal[] = [];
@@ -24,6 +29,8 @@ async function openHere(changes: Partial<JournalOptions> = {}): Promise<Journal>
     gatewayId: 1,
     maxBytes: 100e6,
     minFreeBytes: 0,
+    maxAgeMs: Number.POSITIVE_INFINITY,
+    clock: now,
     committed: 0,
     committedTotal: 0,
     files: diskFiles,
@@ -267,30 +274,121 @@ describe('a disk that fails', () => {
   });
 });
 
-test('it is full above its size or below the free space, and dropping the oldest hands over what is lost', async () => {
+/** Records of the intake with one rejected reading of 40 KB each. */
+function intakeRecord(receivedAtMs: number): Buffer {
+  const source = createSource({ protocol: 'mqtt', name: 'line' }, 24);
+  addRejected(source, 'x', 'malformed_payload', 'Broken.', Buffer.alloc(40_000));
+  return encodeIntake(receivedAtMs, [journaled(source)]);
+}
+
+/** What is in the journal: sequences, and how many readings were received and dropped in the record. */
+async function readBooks(journal: Journal): Promise<unknown[]> {
+  const books: unknown[] = [];
+  for (let frame = await journal.read(); frame !== undefined; frame = await journal.read()) {
+    const entry = decodeEntry(frame.payload);
+    if (entry.kind !== 'intake') books.push([frame.sequence, entry.kind]);
+    else for (const source of entry.sources) books.push([frame.sequence, source.received, source.dropped]);
+  }
+  return books;
+}
+
+test('it is full above its size or below the free space; the oldest segment is dropped but for its books, for good', async () => {
   const journal = await openHere({ maxBytes: 8 * 64 * 1024 });
-  for (let index = 0; index < 14; index++) await journal.append(record(String(index).padEnd(40_000)), 1);
+  // Two records fit a segment.
+  for (let index = 0; index < 13; index++) {
+    const isOrder = index === 3;
+    await journal.append(
+      isOrder ? encodeBackfill('mqtt', 'x'.repeat(40_000)) : intakeRecord(60_000 * (index >> 2)),
+      isOrder ? 0 : 1,
+    );
+  }
   expect(await journal.isFull()).toBe(true);
   await journal.read();
-  const dropped: number[] = [];
-  expect(await journal.dropOldest((frame) => dropped.push(frame.sequence))).toBe(true);
-  // The first segment is being read and stays; each holds two records.
-  expect(dropped).toEqual([3, 4]);
-  expect(journal.state.readings).toBe(12);
-  expect((await readAll(journal)).map(({ sequence }) => sequence)).toEqual([2, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+  // The first segment is being read and stays. Nothing is less in the books, and orders stay where they were.
+  for (let round = 0; round < 2; round++) expect(await journal.dropOldest(createDropper())).toBe(true);
+  const { bytes, readings } = journal.state;
+  expect(readings).toBe(12);
+  const kept = [7, 8, 9, 10, 11, 12, 13].map((sequence) => [sequence, 1, 0]);
+  const books = [[3, 1, 1], [4, 'backfill'], [6, 2, 2], ...kept];
+  expect(await readBooks(journal)).toEqual([[2, 1, 0], ...books]);
   await closeIt(journal);
+  const again = await openHere({ committed: 2, committedTotal: 2 });
+  expect(again.state).toMatchObject({ bytes: expect.closeTo(bytes - 80_000, -4), readings: 10, damaged: 0 });
+  expect(await readBooks(again)).toEqual(books);
+  await closeIt(again);
   const small = await openHere({ minFreeBytes: Number.MAX_SAFE_INTEGER });
   expect(await small.isFull()).toBe(true);
+});
+
+test('for every N: when the Nth operation of dropping fails, nothing is lost', async () => {
+  for (let nth = 1; ; nth++) {
+    rmSync(directory, { recursive: true, force: true });
+    let operation = Number.NEGATIVE_INFINITY;
+    async function maybe<Result>(work: () => Promise<Result>): Promise<Result> {
+      if (++operation === nth) throw Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+      return work();
+    }
+    const files: JournalFiles = {
+      ...diskFiles,
+      syncDirectory: (path) => maybe(() => diskFiles.syncDirectory(path)),
+      replace: (from, to) => maybe(() => diskFiles.replace(from, to)),
+      async open(path, how) {
+        const file = await maybe(() => diskFiles.open(path, how));
+        return {
+          ...file,
+          write: (bytes, at) => maybe(() => file.write(bytes, at)),
+          sync: () => maybe(() => file.sync()),
+        };
+      },
+    };
+    const journal = await openHere({ maxBytes: 8 * 64 * 1024, files });
+    for (let index = 0; index < 5; index++) await journal.append(intakeRecord(0), 1);
+    operation = 0;
+    await journal.dropOldest(createDropper());
+    const seen = operation;
+    operation = Number.NEGATIVE_INFINITY;
+    const books = (await readBooks(journal)) as [number, number, number][];
+    expect(
+      books.reduce((sum, [, received]) => sum + received, 0),
+      `operation ${nth}`,
+    ).toBe(5);
+    await closeIt(journal);
+    const again = await openHere();
+    expect(await readBooks(again), `operation ${nth}, second start`).toEqual(books);
+    await closeIt(again);
+    if (seen < nth) break;
+  }
+});
+
+test('it is full when readings wait in it for too long, until those are dropped or stored', async () => {
+  let nowMs = now();
+  const journal = await openHere({ maxAgeMs: 8 * 3_600_000, clock: () => nowMs });
+  await journal.append(intakeRecord(nowMs), 1);
+  nowMs += 2 * 3_600_000;
+  await journal.append(intakeRecord(nowMs), 1);
+  nowMs += 6.5 * 3_600_000;
+  expect(await journal.isFull()).toBe(true);
+  expect(await journal.dropOldest(createDropper())).toBe(true);
+  expect(await journal.isFull()).toBe(false);
+  // Nothing was written since: also what is still open for writing grows old.
+  nowMs += 2 * 3_600_000;
+  expect(await journal.isFull()).toBe(true);
+  expect(await readBooks(journal)).toEqual([
+    [1, 1, 1],
+    [2, 1, 0],
+  ]);
+  await journal.advance(2, 2, 2);
+  expect(await journal.isFull()).toBe(false);
 });
 
 test('after the oldest was dropped the disk is asked anew whether it is still full', async () => {
   let free = 1e9;
   const files: JournalFiles = { ...diskFiles, freeBytes: async () => free };
   const journal = await openHere({ maxBytes: 8 * 64 * 1024, minFreeBytes: 1e6, files });
-  for (let index = 0; index < 6; index++) await journal.append(record('x'.repeat(40_000)), 1);
+  for (let index = 0; index < 6; index++) await journal.append(intakeRecord(0), 1);
   free = 0;
   expect(await journal.isFull()).toBe(true);
-  await journal.dropOldest(() => undefined);
+  await journal.dropOldest(createDropper());
   free = 1e9;
   expect(await journal.isFull()).toBe(false);
 });

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { monotonic, pause } from '../../core/clock.ts';
+import { monotonic, pause, type Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { retryDelay } from '../../core/retry.ts';
+import type { Dropper } from './drop-readings.ts';
 import { readingsBetween, sealFrame, segmentHeader, segmentHeaderBytes, type Frame } from './frame.ts';
 import type { JournalFile, JournalFiles } from './journal-files.ts';
 import { lockFolder } from './lock-folder.ts';
@@ -14,6 +15,9 @@ export interface JournalOptions {
   maxBytes: number;
   /** Below this many free bytes on the disk the journal is full. */
   minFreeBytes: number;
+  /** With readings in it that wait for longer than this the journal is full; Infinity for no such limit. */
+  maxAgeMs: number;
+  clock: Clock;
   /** The last sequence that the database has committed: older records are thrown away, new ones count on from here. */
   committed: number;
   /** The total (frame.ts) of that record; 0 when the database does not know it. */
@@ -51,8 +55,11 @@ export interface Journal {
   advance(sequence: number, readings: number, total: number): Promise<void>;
   /** True when `maxBytes` or `minFreeBytes` forbid more. Looks at the disk at most once a second. */
   isFull(): Promise<boolean>;
-  /** Removes the oldest segment that the reader has not begun, and hands its frames to `take` for the books. False when there is none. */
-  dropOldest(take: (frame: Frame) => void): Promise<boolean>;
+  /**
+   * Puts what `dropper` makes of them in the place of the records of the oldest segment that the reader has not begun, on
+   * the disk before it returns. False when there is none that still holds readings.
+   */
+  dropOldest(dropper: Dropper): Promise<boolean>;
   readonly state: JournalState;
   close(): Promise<void>;
 }
@@ -65,6 +72,10 @@ interface Segment {
   readings: number;
   /** The total of its last record. */
   total: number;
+  /** When it was last written, by the clock of the machine. */
+  writtenAtMs: number;
+  /** Its readings were dropped already. */
+  isDropped: boolean;
 }
 
 /**
@@ -105,22 +116,26 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     throw error;
   });
   // The file that is being written; its segment stands last in `segments`.
-  let writing: { file: JournalFile; segment: Segment } | undefined;
+  let writing: { file: JournalFile; segment: Segment; startedAtMs: number } | undefined;
   let reading: { reader: SegmentReader; segment: Segment } | undefined;
   let opening: Segment | undefined;
+  // The segment whose readings are being dropped; the reader waits until that is done.
+  let replacing: { segment: Segment; done: Promise<boolean> } | undefined;
   let lastRead = committed;
   let lastReadTotal = committedTotal;
   // Damage that the reader has come upon; what it cost shows with the next whole record.
   let cameUpon: Damage[] = [];
 
   async function findSegments(): Promise<void> {
-    const names = (await files.list(directory)).filter((name) => name.endsWith('.journal')).sort();
+    const all = await files.list(directory);
+    for (const name of all.filter((left) => left.endsWith('.journal.new'))) await files.remove(join(directory, name));
+    const names = all.filter((name) => name.endsWith('.journal')).sort();
     for (const name of names) {
       const path = join(directory, name);
       const file = await files.open(path, 'keep');
       const size = await file.size();
       const reader = await openSegmentReader(file, path, (damage) => void onDamage(path, damage));
-      const segment: Segment = { path, durable: size, lastSequence: 0, readings: 0, total: 0 };
+      const segment: Segment = { ...emptySegment, path, durable: size, writtenAtMs: await files.writtenAt(path) };
       for (let frame = await reader.next(size); frame !== undefined; frame = await reader.next(size)) {
         if (frame.sequence > lastSequence) unread += frame.readings;
         lastSequence = Math.max(lastSequence, frame.sequence);
@@ -156,14 +171,18 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       await file.close().catch(() => undefined);
       throw error;
     }
-    const segment: Segment = { path, durable: segmentHeaderBytes, lastSequence: 0, readings: 0, total };
+    const segment: Segment = { ...emptySegment, path, total, writtenAtMs: options.clock() };
     segments.push(segment);
     return { file, segment };
   }
 
   async function writeRecord(record: Buffer, sequence: number, readings: number): Promise<void> {
-    if (writing !== undefined && writing.segment.durable >= segmentBytes) await endSegment();
-    writing ??= await startSegment();
+    if (
+      writing !== undefined &&
+      (writing.segment.durable >= segmentBytes || options.clock() - writing.startedAtMs > options.maxAgeMs / 8)
+    )
+      await endSegment();
+    writing ??= { ...(await startSegment()), startedAtMs: options.clock() };
     const { file, segment } = writing;
     await file.write(record, segment.durable);
     await file.sync();
@@ -171,6 +190,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     segment.lastSequence = sequence;
     segment.readings += readings;
     segment.total = (total + readings) >>> 0;
+    segment.writtenAtMs = options.clock();
   }
 
   async function endSegment(): Promise<void> {
@@ -206,6 +226,42 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     for (const damage of cameUpon) isNew = onDamage(path, damage) || isNew;
     if (isNew) unread = Math.max(0, unread - readings);
     cameUpon = [];
+  }
+
+  async function dropReadings(segment: Segment, dropper: Dropper): Promise<boolean> {
+    const { path } = segment;
+    try {
+      const reader = await openSegmentReader(
+        await files.open(path, 'keep'),
+        path,
+        (damage) => void onDamage(path, damage),
+      );
+      let frame = await reader.next(segment.durable);
+      for (; frame !== undefined; frame = await reader.next(segment.durable)) dropper.take(frame);
+      await reader.close();
+      const records = dropper.records();
+      for (const { record, sequence, readings, total } of records) sealFrame(record, sequence, readings, total);
+      const bytes = Buffer.concat([segmentHeader(options.gatewayId), ...records.map(({ record }) => record)]);
+      const file = await files.open(`${path}.new`, 'create');
+      await file
+        .write(bytes, 0)
+        .then(() => file.sync())
+        .finally(() => file.close());
+      await files.replace(`${path}.new`, path);
+      segment.durable = bytes.length;
+      segment.isDropped = true;
+      await files.syncDirectory(directory);
+      return true;
+    } catch (error) {
+      log.warn({ error, path }, 'the oldest readings of the journal could not be dropped');
+      return segment.isDropped;
+    }
+  }
+
+  function isOld(segment: Segment): boolean {
+    return (
+      !segment.isDropped && segment.lastSequence > committed && options.clock() - segment.writtenAtMs > options.maxAgeMs
+    );
   }
 
   async function endReading(): Promise<void> {
@@ -244,6 +300,10 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
         if (reading === undefined) {
           const segment = segments.find((candidate) => candidate.lastSequence > lastRead);
           if (segment === undefined) return undefined;
+          if (segment === replacing?.segment) {
+            await replacing.done;
+            continue;
+          }
           // Named before the first await, so that dropOldest does not take it away meanwhile.
           opening = segment;
           const file = await files.open(segment.path, 'keep');
@@ -289,30 +349,25 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
         // A disk that cannot even be asked shows itself at the next write.
         freeBytes = await files.freeBytes(directory).catch(() => freeBytes);
       }
-      return totalBytes(segments) >= options.maxBytes || freeBytes < options.minFreeBytes;
+      return totalBytes(segments) >= options.maxBytes || freeBytes < options.minFreeBytes || segments.some(isOld);
     },
-    async dropOldest(take) {
-      const index = segments.findIndex(
-        (segment) => segment !== writing?.segment && segment !== opening && segment.lastSequence > lastRead,
+    async dropOldest(dropper) {
+      // Nothing was written to it for so long that a further record will begin a new one all the same.
+      if (writing !== undefined && isOld(writing.segment)) await endSegment();
+      const segment = segments.find(
+        (candidate) =>
+          candidate !== writing?.segment &&
+          candidate !== opening &&
+          candidate.lastSequence > lastRead &&
+          !candidate.isDropped,
       );
-      const segment = segments[index];
       if (segment === undefined) return false;
-      const file = await files.open(segment.path, 'keep');
-      const reader = await openSegmentReader(file, segment.path, (damage) => void onDamage(segment.path, damage));
-      for (
-        let frame = await reader.next(segment.durable);
-        frame !== undefined;
-        frame = await reader.next(segment.durable)
-      ) {
-        unread = Math.max(0, unread - frame.readings);
-        take(frame);
-      }
-      await reader.close();
-      segments.splice(index, 1);
-      await files.remove(segment.path);
+      replacing = { segment, done: dropReadings(segment, dropper) };
+      const isDone = await replacing.done;
+      replacing = undefined;
       // What is free has changed: an answer of before would let one segment after the other go.
       freeAskedAt = Number.NEGATIVE_INFINITY;
-      return true;
+      return isDone;
     },
     get state() {
       return {
@@ -334,6 +389,8 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     },
   };
 }
+
+const emptySegment = { durable: segmentHeaderBytes, lastSequence: 0, readings: 0, total: 0, isDropped: false };
 
 function totalBytes(segments: readonly Segment[]): number {
   let bytes = 0;

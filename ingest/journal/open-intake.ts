@@ -2,9 +2,10 @@ import { monotonic, pause, type Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Protocol } from '../../core/reading.ts';
 import type { Intake, Source, SourceIntake } from '../receive/receiver.ts';
+import { createDropper } from './drop-readings.ts';
 import type { Journal } from './journal.ts';
-import { decodeEntry, encodeBackfill, encodeIntake, encodeReplay, journaled, type JournaledIntake } from './record.ts';
-import { clear, clearReadings, createSource, emptyLike } from './source-intake.ts';
+import { encodeBackfill, encodeIntake, encodeReplay, journaled, type JournaledIntake } from './record.ts';
+import { clear, clearReadings, createSource } from './source-intake.ts';
 
 export interface IntakeOptions {
   journal: Journal;
@@ -49,7 +50,6 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
   let durables: ((token: number) => void)[] = [];
   let tokens: number[] = [];
   let commands: Buffer[] = [];
-  let carried: JournaledIntake[] = [];
   // The source that the present message opened last, and what it held then.
   let touched: SourceIntake | undefined;
   let receivedBefore = 0;
@@ -190,7 +190,7 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
 
   /** Everything collected as one record; what was collected begins anew. */
   function cut(): Buffer {
-    const sources: JournaledIntake[] = carried;
+    const sources: JournaledIntake[] = [];
     for (const intake of bySource.values()) {
       if (intake.received === 0 && intake.lost_upstream === 0) continue;
       if (journalIsFull && whenFull === 'drop-newest') dropReadings(intake);
@@ -200,7 +200,6 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     for (const intake of bySource.values()) clear(intake);
     durables = [];
     tokens = [];
-    carried = [];
     handedOver = 0;
     waitingReadings = 0;
     waitingBytes = 0;
@@ -216,30 +215,13 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
   async function makeRoom(): Promise<void> {
     let isFull = await journal.isFull();
     while (isFull && whenFull === 'drop-oldest') {
-      const took = await journal.dropOldest((frame) => {
-        const entry = decodeEntry(frame.payload);
-        if (entry.kind === 'backfill') commands.push(encodeBackfill(entry.protocol, entry.address));
-        else if (entry.kind === 'replay') commands.push(encodeReplay());
-        else for (const source of entry.sources) carry(source);
-      });
-      if (!took) break;
+      const dropper = createDropper();
+      if (!(await journal.dropOldest(dropper))) break;
+      dropped += dropper.dropped;
       isFull = await journal.isFull();
     }
     journalIsFull = isFull;
     noteBlocked();
-  }
-
-  /** The books of a record that was dropped, for the next record: its readings count as dropped there. */
-  function carry(source: JournaledIntake): void {
-    dropped += source.received - source.dropped;
-    waitingReadings += source.received;
-    const same = carried.find((other) => other.protocol === source.protocol && other.name === source.name);
-    const into = same ?? emptyLike(source);
-    if (same === undefined) carried.push(into);
-    into.received += source.received;
-    into.dropped += source.received;
-    into.lost_upstream += source.lost_upstream;
-    if (handedOver++ === 0) oldestAt = monotonic();
   }
 
   /** Tells the receivers when reading must stop, and when it may go on. */

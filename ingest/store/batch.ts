@@ -68,7 +68,9 @@ export function collectBatch(
   entries: readonly SequencedEntry[],
   textValue: (text: string) => number | undefined,
 ): Batch {
-  const rows = entries.reduce((sum, { readings }) => sum + readings, 0);
+  let rows = 0;
+  for (const { entry } of entries)
+    for (const { live, historical, texts } of entry.sources) rows += live.length + historical.length + texts.length;
   const batch = emptyBatch(entries.at(-1)?.sequence ?? 0, rows);
   const parts = new Map<string, Part>();
   const partOf = (protocol: Protocol, name: string, receivedAtMs: number): Part =>

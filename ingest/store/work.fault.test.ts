@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { now } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { diskFiles, type JournalFiles } from '../journal/journal-files.ts';
 import { openJournal } from '../journal/journal.ts';
@@ -28,6 +29,8 @@ test('when the journal cannot be read once, no record is passed over', async () 
     gatewayId: 1,
     maxBytes: 8 * 64 * 1024,
     minFreeBytes: 0,
+    maxAgeMs: Number.POSITIVE_INFINITY,
+    clock: now,
     committed: 0,
     committedTotal: 0,
     files,

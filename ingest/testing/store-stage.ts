@@ -73,7 +73,7 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
   let store: Store;
 
   function openAt(path: string, gateway: Gateway): Promise<Journal> {
-    const limits = { maxBytes: 1e9, minFreeBytes: 0 };
+    const limits = { maxBytes: 1e9, minFreeBytes: 0, maxAgeMs: Number.POSITIVE_INFINITY, clock };
     const committed = { committed: gateway.last_sequence, committedTotal: gateway.journal_total };
     return openJournal({ directory: path, gatewayId: 1, ...limits, ...committed, files: diskFiles, log: silentLog });
   }

@@ -20,15 +20,18 @@ test('a message for which there is no room is not acknowledged, and asked for ag
   const subscription = { id: 1, items: new Map(), nextSequence: 1, missing: [] } as unknown as Subscription;
   const messages = createMessages({
     source: { protocol: 'opcua', name: 'opc.tcp://test' },
-    intake: { ...collected, handOver: (...done) => hasRoom && collected.handOver(...done) },
+    intake: {
+      ...collected,
+      handOver: (onDurable?: (token: number) => void) => hasRoom && collected.handOver(onDurable),
+    },
     clock: () => 0,
     log: silentLog,
     counts: { notifications: 0, values: 0, queue_overflows: 0, republished_messages: 0, lost_messages: 0 },
     silenceMs: 1000,
     subscriptions: new Map([[1, subscription]]),
     loop: {
-      acknowledge: (_, sequence) => void acknowledged.push(sequence),
-      republish: async (_, sequence) => {
+      acknowledge: (_: number, sequence: number) => void acknowledged.push(sequence),
+      republish: async (_: number, sequence: number) => {
         asked.push(sequence);
         return messageOf(sequence);
       },
