@@ -10,7 +10,7 @@ const pieceMs = 3_600_000;
 
 /**
  * Brings the rollups up to date to the last full minute. `fromMs` is where the last call ended (its answer), or undefined
- * at start: then from the newest bucket there is, or from the oldest batch in the feed. Answers the minute it ended at.
+ * at start: then from where an earlier process ended, or from the oldest batch in the feed. Answers the minute it ended at.
  */
 export async function refreshRecent(database: Database, nowMs: number, fromMs: number | undefined): Promise<number> {
   const toMs = Math.floor(nowMs / minuteMs) * minuteMs;
@@ -20,6 +20,11 @@ export async function refreshRecent(database: Database, nowMs: number, fromMs: n
     // The procedure takes every bucket that touches the range, its end included.
     await refresh(database, at, Math.min(at + pieceMs, toMs) - 1);
   }
+  await database.query(
+    `insert into analytics_memory (follower, part, memory) values ('rollups', 'refreshed_to', $1)
+     on conflict (follower, part) do update set memory = excluded.memory`,
+    [Buffer.from(String(toMs))],
+  );
   return toMs;
 }
 
@@ -40,6 +45,11 @@ export async function refresh(database: Database, fromMs: number, toMs: number):
 }
 
 async function findStart(database: Database, toMs: number): Promise<number> {
+  // Not from the newest bucket: a back-fill makes such ones while nobody builds those of the live readings before them.
+  const [remembered] = await database.query<{ memory: Buffer }>(
+    "select memory from analytics_memory where follower = 'rollups' and part = 'refreshed_to'",
+  );
+  if (remembered !== undefined) return Math.min(toMs, Number(remembered.memory.toString()));
   const [row] = await database.query<{ from_ms: number | null }>(
     `select (extract(epoch from coalesce((select max(bucket) from reading_1m where bucket <= to_timestamp($1::float8 / 1000)),
                                          (select min(stored_at) from reading_batch))) * 1000)::float8 as from_ms`,

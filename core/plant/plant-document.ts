@@ -24,13 +24,21 @@ const optionalText = z
   .default(null);
 const seconds = z.number('a number of seconds').min(0, 'a number of seconds, 0 or more').default(0);
 
-export const sourceSchema = z.strictObject({
-  protocol: z.enum(protocols, `one of ${protocols.join(', ')}`),
-  /** OPC UA only: application URI or endpoint URL; empty means any configured server. */
-  server: z.string('a server address, or nothing').default(''),
-  /** mqtt: the signal's topic; sparkplug: group/edge node/device/metric; opcua: node id with namespace URI. */
-  address: form(/^\S(.*\S)?$/, 'an address'),
-});
+// Commands go to topics made of group and edge node, and a broker closes the connection that publishes to one with a wildcard.
+const sparkplugAddress = /^[^/+#]+\/[^/+#]+\/[^/+#]*\/./;
+
+export const sourceSchema = z
+  .strictObject({
+    protocol: z.enum(protocols, `one of ${protocols.join(', ')}`),
+    /** OPC UA only: application URI or endpoint URL; empty means any configured server. */
+    server: z.string('a server address, or nothing').default(''),
+    /** mqtt: the signal's topic; sparkplug: group/edge node/device/metric; opcua: node id with namespace URI. */
+    address: form(/^\S(.*\S)?$/, 'an address'),
+  })
+  .refine(({ protocol, address }) => protocol !== 'sparkplug' || sparkplugAddress.test(address), {
+    path: ['address'],
+    message: 'group/edge node/device/metric, without "+" and "#" in the first three',
+  });
 
 export const signalSchema = z.strictObject({
   name: plainName,

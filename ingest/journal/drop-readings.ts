@@ -1,5 +1,7 @@
-import { frameBytes, type Frame } from './frame.ts';
+import { frameBytes, sealFrame, segmentHeader, type Frame } from './frame.ts';
+import type { JournalFiles } from './journal-files.ts';
 import { decodeEntry, encodeIntake, type JournaledIntake } from './record.ts';
+import type { SegmentReader } from './segment-reader.ts';
 import { emptyLike } from './source-intake.ts';
 
 /** A record in place of others: without readings, but with their books. */
@@ -65,6 +67,35 @@ export function createDropper(): Dropper {
       return dropped;
     },
   };
+}
+
+/**
+ * Puts what `dropper` makes of the records before `end` in the place of the segment at `path`: written aside, synced, and
+ * renamed, so that after a crash there is the one or the other. Closes the reader. Answers the new size.
+ */
+export async function replaceSegment(
+  files: JournalFiles,
+  path: string,
+  reader: SegmentReader,
+  end: number,
+  gatewayId: number,
+  dropper: Dropper,
+): Promise<number> {
+  try {
+    for (let frame = await reader.next(end); frame !== undefined; frame = await reader.next(end)) dropper.take(frame);
+  } finally {
+    await reader.close();
+  }
+  const records = dropper.records();
+  for (const { record, sequence, readings, total } of records) sealFrame(record, sequence, readings, total);
+  const bytes = Buffer.concat([segmentHeader(gatewayId), ...records.map(({ record }) => record)]);
+  const file = await files.open(`${path}.new`, 'create');
+  await file
+    .write(bytes, 0)
+    .then(() => file.sync())
+    .finally(() => file.close());
+  await files.replace(`${path}.new`, path);
+  return bytes.length;
 }
 
 function addBooks(sources: JournaledIntake[], source: JournaledIntake): void {

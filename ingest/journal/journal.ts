@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import { monotonic, pause, type Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import { retryDelay } from '../../core/retry.ts';
-import type { Dropper } from './drop-readings.ts';
-import { readingsBetween, sealFrame, segmentHeader, segmentHeaderBytes, type Frame } from './frame.ts';
+import { replaceSegment, type Dropper } from './drop-readings.ts';
+import { readingsBetween, sealFrame, segmentHeader, type Frame } from './frame.ts';
 import type { JournalFile, JournalFiles } from './journal-files.ts';
 import { lockFolder } from './lock-folder.ts';
 import { openSegmentReader, type Damage, type SegmentReader } from './segment-reader.ts';
+import { emptySegment, findSegments, totalBytes, type Segment } from './segments.ts';
 
 export interface JournalOptions {
   directory: string;
@@ -64,20 +65,6 @@ export interface Journal {
   close(): Promise<void>;
 }
 
-interface Segment {
-  path: string;
-  /** Bytes that are known to be on the disk; a reader goes no further. */
-  durable: number;
-  lastSequence: number;
-  readings: number;
-  /** The total of its last record. */
-  total: number;
-  /** When it was last written, by the clock of the machine. */
-  writtenAtMs: number;
-  /** Its readings were dropped already. */
-  isDropped: boolean;
-}
-
 /**
  * Opens the journal in `directory`: reads all segments that may hold uncommitted records, cuts a torn tail, and reports
  * damage without failing. Throws when another process uses the folder. New records always go to a new segment, never behind an old tail.
@@ -87,7 +74,6 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   await files.makeDirectory(directory);
   const unlock = await lockFolder(directory);
   const closing = new AbortController();
-  const segments: Segment[] = [];
   const segmentBytes = Math.max(64 * 1024, Math.min(64 * 1024 * 1024, Math.floor(options.maxBytes / 8)));
   let committed = options.committed;
   let lastSequence = options.committed;
@@ -111,10 +97,17 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     return true;
   }
 
-  await findSegments().catch((error: unknown) => {
-    unlock();
-    throw error;
-  });
+  const found = findSegments(
+    options,
+    (frame) => {
+      if (frame.sequence > lastSequence) unread += frame.readings;
+      lastSequence = Math.max(lastSequence, frame.sequence);
+      if (frame.total !== 0) total = frame.total;
+    },
+    onDamage,
+  );
+  found.catch(unlock);
+  const segments = await found;
   // The file that is being written; its segment stands last in `segments`.
   let writing: { file: JournalFile; segment: Segment; startedAtMs: number } | undefined;
   let reading: { reader: SegmentReader; segment: Segment } | undefined;
@@ -125,40 +118,6 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   let lastReadTotal = committedTotal;
   // Damage that the reader has come upon; what it cost shows with the next whole record.
   let cameUpon: Damage[] = [];
-
-  async function findSegments(): Promise<void> {
-    const all = await files.list(directory);
-    for (const name of all.filter((left) => left.endsWith('.journal.new'))) await files.remove(join(directory, name));
-    const names = all.filter((name) => name.endsWith('.journal')).sort();
-    for (const name of names) {
-      const path = join(directory, name);
-      const file = await files.open(path, 'keep');
-      const size = await file.size();
-      const reader = await openSegmentReader(file, path, (damage) => void onDamage(path, damage));
-      const segment: Segment = { ...emptySegment, path, durable: size, writtenAtMs: await files.writtenAt(path) };
-      for (let frame = await reader.next(size); frame !== undefined; frame = await reader.next(size)) {
-        if (frame.sequence > lastSequence) unread += frame.readings;
-        lastSequence = Math.max(lastSequence, frame.sequence);
-        if (frame.total !== 0) total = frame.total;
-        segment.lastSequence = frame.sequence;
-        segment.readings += frame.readings;
-        segment.total = frame.total;
-      }
-      if (reader.position < size) {
-        log.warn(
-          { path, kept_bytes: reader.position, cut_bytes: size - reader.position },
-          'a torn record at the end of the journal was cut; it was never acknowledged',
-        );
-        segment.durable = reader.position;
-        await file
-          .truncate(reader.position)
-          .catch((error: unknown) => log.warn({ error, path }, 'cutting failed; the tail is ignored'));
-      }
-      await reader.close();
-      if (segment.lastSequence > committed) segments.push(segment);
-      else await files.remove(path);
-    }
-  }
 
   async function startSegment(): Promise<{ file: JournalFile; segment: Segment }> {
     const path = join(directory, `${(lastSequence + 1).toString(16).padStart(16, '0')}.journal`);
@@ -236,26 +195,13 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
         path,
         (damage) => void onDamage(path, damage),
       );
-      let frame = await reader.next(segment.durable);
-      for (; frame !== undefined; frame = await reader.next(segment.durable)) dropper.take(frame);
-      await reader.close();
-      const records = dropper.records();
-      for (const { record, sequence, readings, total } of records) sealFrame(record, sequence, readings, total);
-      const bytes = Buffer.concat([segmentHeader(options.gatewayId), ...records.map(({ record }) => record)]);
-      const file = await files.open(`${path}.new`, 'create');
-      await file
-        .write(bytes, 0)
-        .then(() => file.sync())
-        .finally(() => file.close());
-      await files.replace(`${path}.new`, path);
-      segment.durable = bytes.length;
+      segment.durable = await replaceSegment(files, path, reader, segment.durable, options.gatewayId, dropper);
       segment.isDropped = true;
       await files.syncDirectory(directory);
-      return true;
     } catch (error) {
       log.warn({ error, path }, 'the oldest readings of the journal could not be dropped');
-      return segment.isDropped;
     }
+    return segment.isDropped;
   }
 
   function isOld(segment: Segment): boolean {
@@ -388,12 +334,4 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       unlock();
     },
   };
-}
-
-const emptySegment = { durable: segmentHeaderBytes, lastSequence: 0, readings: 0, total: 0, isDropped: false };
-
-function totalBytes(segments: readonly Segment[]): number {
-  let bytes = 0;
-  for (const segment of segments) bytes += segment.durable;
-  return bytes;
 }

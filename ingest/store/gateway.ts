@@ -32,6 +32,15 @@ export async function registerGateway(database: Database, gatewayId: number, ent
   });
 }
 
+/** How many readings are parked, by all gateways together. */
+export async function countParked(connection: Connection, organizationId: number): Promise<number> {
+  const [row] = await connection.query<{ parked: number }>(
+    'select count(*) as parked from parked_reading where organization_id = $1',
+    [organizationId],
+  );
+  return row?.parked ?? 0;
+}
+
 /**
  * Whether this session is the only one that writes as this gateway; the lock goes with the session. A second ingest
  * with the same GATEWAY_ID would mix two journals' sequences.

@@ -1,5 +1,7 @@
 import type { Connection } from '../../core/database.ts';
+import type { Protocol } from '../../core/reading.ts';
 import type { RejectReason } from '../receive/receiver.ts';
+import type { SignalRegistry } from '../resolve/signal-registry.ts';
 import { textPayload, type Batch, type Part } from './batch.ts';
 import { epochTime, numberArray, timeArray } from './sql-arrays.ts';
 
@@ -59,6 +61,20 @@ export async function parkReadings(
     ],
   );
   return parked.length;
+}
+
+/**
+ * The parked addresses of a batch that have a signal by now: they became known while their readings lay in the journal,
+ * too late for them and too early for whoever looks for parked ones.
+ */
+export function knownAddresses(batch: Batch, registry: SignalRegistry): [Protocol, string][] {
+  const known = new Map<string, [Protocol, string]>();
+  for (const { part, reading } of batch.parked) {
+    const { protocol } = part;
+    if (protocol !== 'file' && registry.find(protocol, reading.address) !== undefined)
+      known.set(`${protocol}\t${reading.address}`, [protocol, reading.address]);
+  }
+  return [...known.values()];
 }
 
 async function discover(

@@ -9,8 +9,9 @@ import { bookMissing } from '../ledger/book-missing.ts';
 import { createSourceIds } from '../ledger/ledger.ts';
 import type { SkewMeter } from '../ledger/skew.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
-import type { Batch, SequencedEntry } from './batch.ts';
+import type { SequencedEntry } from './batch.ts';
 import {
+  countParked,
   endSession,
   lockGateway,
   ownSession,
@@ -23,9 +24,10 @@ import { createInsertReadings } from './insert-readings.ts';
 import { isolate } from './isolate.ts';
 import { limitStatements, SilenceError } from './limit-statements.ts';
 import { createPartitions } from './partitions.ts';
+import { knownAddresses } from './parked-readings.ts';
 import { refuseOld } from './refuse-old.ts';
 import { createTextValues } from './text-values.ts';
-import { collectWork, createWorkReader, splitWork, type CollectedWork, type Work } from './work.ts';
+import { canSplit, collectWork, createWorkReader, splitWork, type CollectedWork, type Work } from './work.ts';
 import { writeBatch, type BatchResult } from './write-batch.ts';
 
 export interface StoreOptions {
@@ -77,6 +79,8 @@ export interface Store {
  */
 const statementLimitMs = 15_000;
 const mostStatementLimitMs = 240_000;
+/** Other gateways park too: what they parked is counted so often, which takes 0.1 s for a million. */
+const countParkedEveryMs = 60_000;
 
 /**
  * Starts the store: it follows the journal in order, one transaction at a time on one connection, so that sequences
@@ -94,6 +98,7 @@ export function startStore(options: StoreOptions): Store {
   const partitions = createPartitions(options.mostOldDays);
   const insertReadings = refuseOld(createInsertReadings(), partitions.refusal);
   let parkedReadings = gateway.parked_readings;
+  let parkedCountedAt = monotonic();
   let committed = gateway.last_sequence;
   let next: Work | undefined;
   // The rest of work that was refused as a whole.
@@ -148,29 +153,11 @@ export function startStore(options: StoreOptions): Store {
     partitions.committed();
     parkedReadings += result.parked - taken;
     options.skew.note(batch);
-    if (work.kind === 'intake') backfillKnown(batch);
+    if (work.kind === 'intake')
+      for (const [protocol, address] of knownAddresses(batch, options.registry)) options.backfill(protocol, address);
     if (more && work.kind === 'backfill') options.backfill(work.protocol, work.address);
     if (more && work.kind === 'replay') options.replay();
     return result;
-  }
-
-  /**
-   * An address may have become known while its readings lay in the journal, too late for them and too early for whoever
-   * looks for parked ones: they are stored now.
-   */
-  function backfillKnown(batch: Batch): void {
-    const known = new Set<string>();
-    for (const { part, reading } of batch.parked) {
-      const key = `${part.protocol}\t${reading.address}`;
-      if (
-        part.protocol === 'file' ||
-        known.has(key) ||
-        options.registry.find(part.protocol, reading.address) === undefined
-      )
-        continue;
-      known.add(key);
-      options.backfill(part.protocol, reading.address);
-    }
   }
 
   async function writeWork(
@@ -187,6 +174,10 @@ export function startStore(options: StoreOptions): Store {
       farFutureHours: options.farFutureHours,
     });
     const { batch } = collected;
+    if (batch.parked.length > 0 && monotonic() - parkedCountedAt > countParkedEveryMs) {
+      parkedReadings = await countParked(connection, gateway.organization_id);
+      parkedCountedAt = monotonic();
+    }
     batch.journal_total = work.total;
     const frames = work.kind === 'intake' ? entries : [work];
     bookMissing(batch, gatewayId, before.journal_total, frames, clock());
@@ -318,7 +309,7 @@ export function startStore(options: StoreOptions): Store {
         // Caches may name rows that are gone; what is not listed as passing is loud, but tried again all the same.
         sourceIds.forget();
         partitions.forget();
-        if (rule === undefined && next !== undefined && isWhole(next) && mayBeTheData(error)) {
+        if (rule === undefined && next !== undefined && canSplit(next) && mayBeTheData(error)) {
           log.error(
             { error, sequence: next.sequence },
             'the database refuses what is to be stored; it is tried in pieces',
@@ -334,10 +325,6 @@ export function startStore(options: StoreOptions): Store {
       }
     }
   }
-
-  /** Whether it can still be split: of a single entry, or an order, even less than nothing was taken. */
-  const isWhole = (work: Work): boolean =>
-    work.kind !== 'given up' && !(work.kind === 'intake' && work.isolate === true);
 
   const running = run();
 

@@ -128,6 +128,11 @@ function nothingAt(sequence: number): CollectedWork {
   return { batch: emptyBatch(sequence, 0), resolved: new Map(), taken: 0, more: false };
 }
 
+/** Whether it can be taken in smaller pieces: a single entry can be taken apart, an order be given up. */
+export function canSplit(work: Work): boolean {
+  return work.kind !== 'given up' && !(work.kind === 'intake' && work.isolate === true);
+}
+
 /** Work that was refused, in smaller pieces: by halves to the single journal entry, then into it. An order is given up. */
 export function splitWork(work: Work): Work[] {
   if (work.kind !== 'intake') return [{ ...work, kind: 'given up' }];

@@ -250,7 +250,7 @@ export function createHost(options: HostOptions): Host {
       isConnected = true;
       for (const { address } of registry.list('sparkplug')) {
         const [group = '', edge = ''] = address.split('/', 2);
-        if (group !== '' && edge !== '') findNode(group, edge);
+        if (group !== '' && edge !== '' && !/[+#]/.test(group + edge)) findNode(group, edge);
       }
       // Births that come by themselves, because the node waited for our STATE, make the request unnecessary.
       const notBeforeMs = monotonic() + reorderMs;
