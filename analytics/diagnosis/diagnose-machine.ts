@@ -82,7 +82,7 @@ export async function diagnoseMachine(database: Database, machineId: number): Pr
 export async function machinesToDiagnose(connection: Connection): Promise<number[]> {
   const rows = await connection.query<{ machine_id: number }>(
     `select machine_id from alarm a
-      where returned_at is null and state not in ('shelved', 'suppressed', 'out_of_service') and kind not in ('stale', 'ledger', 'rollup')
+      where returned_at is null and state not in ('shelved', 'suppressed', 'out_of_service') and kind not in ('stale', 'ledger', 'rollup', 'gateway')
         and not exists (select 1 from fault f where f.machine_id = a.machine_id and f.ended_at is null and a.alarm_id = any(f.alarm_ids))
      union select machine_id from alarm a where ${missedSql}
      union select machine_id from fault where ended_at is null`,

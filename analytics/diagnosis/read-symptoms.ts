@@ -58,7 +58,7 @@ export async function readAlarms(connection: Connection, machineId: number): Pro
             a.limit_value, a.value, a.message,
             (extract(epoch from a.raised_at) * 1000)::float8 as raised_ms, (extract(epoch from a.returned_at) * 1000)::float8 as returned_ms
        from alarm a left join signal s using (signal_id)
-      where a.machine_id = $1 and a.kind not in ('stale', 'ledger', 'rollup')
+      where a.machine_id = $1 and a.kind not in ('stale', 'ledger', 'rollup', 'gateway')
         and (a.returned_at is null or ${missedSql}
              or a.alarm_id = any(select unnest(alarm_ids) from fault where machine_id = $1 and ended_at is null))
       order by a.raised_at, a.alarm_id`,

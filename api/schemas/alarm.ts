@@ -22,6 +22,7 @@ export const alarmKind = z.enum([
   'stale',
   'ledger',
   'rollup',
+  'gateway',
 ]);
 /** ISA-18.2 states by their plain names. */
 export const alarmState = z.enum([

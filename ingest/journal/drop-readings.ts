@@ -90,10 +90,12 @@ export async function replaceSegment(
   for (const { record, sequence, readings, total } of records) sealFrame(record, sequence, readings, total);
   const bytes = Buffer.concat([segmentHeader(gatewayId), ...records.map(({ record }) => record)]);
   const file = await files.open(`${path}.new`, 'create');
-  await file
-    .write(bytes, 0)
-    .then(() => file.sync())
-    .finally(() => file.close());
+  try {
+    await file.write(bytes, 0);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
   await files.replace(`${path}.new`, path);
   return bytes.length;
 }

@@ -59,6 +59,7 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
   let waitingReadings = 0;
   let waitingBytes = 0;
   let dropped = 0;
+  let dropToldAt = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let flushing: Promise<void> | undefined;
   let journalIsFull = false;
@@ -121,8 +122,15 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     return true;
   }
 
+  function noteDropped(readings: number): void {
+    dropped += readings;
+    if (readings === 0 || monotonic() - dropToldAt < 60_000) return;
+    dropToldAt = monotonic();
+    log.error({ when_full: whenFull, dropped, ...journal.state }, 'there is no room, and readings are dropped');
+  }
+
   function countDropped(intake: SourceIntake): void {
-    dropped += intake.received;
+    noteDropped(intake.received);
     waitingReadings += intake.received;
     const kept = bySource.get(intake.source) ?? createSource(intake.source, farFutureHours);
     bySource.set(intake.source, kept);
@@ -207,7 +215,7 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
   }
 
   function dropReadings(intake: SourceIntake): void {
-    dropped += intake.received - intake.dropped;
+    noteDropped(intake.received - intake.dropped);
     intake.dropped = intake.received;
     clearReadings(intake);
   }
@@ -217,7 +225,7 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     while (isFull && whenFull === 'drop-oldest') {
       const dropper = createDropper();
       if (!(await journal.dropOldest(dropper))) break;
-      dropped += dropper.dropped;
+      noteDropped(dropper.dropped);
       isFull = await journal.isFull();
     }
     journalIsFull = isFull;

@@ -1,10 +1,10 @@
-import { toTimestamp, type Clock } from '../../core/clock.ts';
+import { monotonic, toTimestamp, type Clock } from '../../core/clock.ts';
 import type { Database } from '../../core/database.ts';
 import type { Log } from '../../core/log.ts';
 import type { JournalState } from '../journal/journal.ts';
 import type { Receiver, SourceState } from '../receive/receiver.ts';
 import { epochTime, timeArray } from '../store/sql-arrays.ts';
-import type { StoreState } from '../store/store.ts';
+import type { StoreState } from '../store/store-state.ts';
 import type { SkewMeter } from './skew.ts';
 
 export interface HeartbeatOptions {
@@ -31,13 +31,18 @@ export type GatewayStatus =
   | 'running';
 
 const everyMs = 5000;
+/** So long a gateway says that it drops: analytics looks every 30 s, and drops come in bursts. */
+const dropsToldMs = 120_000;
 
 /**
  * Writes the gateway's row and the states of its sources every 5 s: ingest serves no HTTP, the API shows what stands
  * here. When the database is away nothing is written, and the age of `reported_at` says so.
  */
 export function startHeartbeat(options: HeartbeatOptions): { beat(): Promise<void>; close(): Promise<void> } {
+  // What had been dropped by then, and when a drop was seen last.
   let droppedBefore = 0;
+  let droppedAt = Number.NEGATIVE_INFINITY;
+  let droppedOfLate = 0;
   let running: Promise<void> = Promise.resolve();
 
   async function write(): Promise<void> {
@@ -45,8 +50,11 @@ export function startHeartbeat(options: HeartbeatOptions): { beat(): Promise<voi
     const store = options.store();
     const intake = options.intake();
     const sources = options.receivers().flatMap((receiver) => receiver.states());
-    const droppedNow = intake.dropped - droppedBefore;
-    const { status, message } = describeGateway(journal, store, intake, droppedNow);
+    if (monotonic() - droppedAt > dropsToldMs) droppedOfLate = 0;
+    if (intake.dropped > droppedBefore) droppedAt = monotonic();
+    droppedOfLate += intake.dropped - droppedBefore;
+    droppedBefore = intake.dropped;
+    const { status, message } = describeGateway(journal, store, intake, droppedOfLate);
     const usage = process.cpuUsage();
     await options.database.execute(
       `update gateway set reported_at = clock_timestamp(), journal_readings = $2, journal_bytes = $3, status = $4 where gateway_id = $1`,
@@ -79,7 +87,6 @@ export function startHeartbeat(options: HeartbeatOptions): { beat(): Promise<voi
         }),
       ],
     );
-    droppedBefore = intake.dropped;
     await writeSources(sources);
   }
 

@@ -26,6 +26,7 @@ import { limitStatements, SilenceError } from './limit-statements.ts';
 import { createPartitions } from './partitions.ts';
 import { knownAddresses } from './parked-readings.ts';
 import { refuseOld } from './refuse-old.ts';
+import { createStoreState, type StoreState } from './store-state.ts';
 import { createTextValues } from './text-values.ts';
 import { canSplit, collectWork, createWorkReader, splitWork, type CollectedWork, type Work } from './work.ts';
 import { writeBatch, type BatchResult } from './write-batch.ts';
@@ -49,20 +50,6 @@ export interface StoreOptions {
   farFutureHours: number;
   /** Days beyond the raw retention that may hold readings at once; mostOldDays of partitions.ts unless a test says less. */
   mostOldDays?: number;
-}
-
-export interface StoreState {
-  batches: number;
-  stored: number;
-  duplicate: number;
-  rejected: number;
-  parked: number;
-  retries: number;
-  /** Why nothing can be stored just now, in one sentence, or null. */
-  failure: string | null;
-  last_commit_at_ms: number | null;
-  last_batch_rows: number;
-  last_batch_ms: number;
 }
 
 export interface Store {
@@ -113,18 +100,7 @@ export function startStore(options: StoreOptions): Store {
   let readAt = 0;
   // FLUSH_MS has passed already: the next record is stored at once.
   let eager = false;
-  const state: StoreState = {
-    batches: 0,
-    stored: 0,
-    duplicate: 0,
-    rejected: 0,
-    parked: 0,
-    retries: 0,
-    failure: null,
-    last_commit_at_ms: null,
-    last_batch_rows: 0,
-    last_batch_ms: 0,
-  };
+  const state = createStoreState();
 
   /** One transaction. Answers undefined when the database has this work already. */
   async function commitWork(connection: Connection, work: Work): Promise<BatchResult | undefined> {

@@ -87,7 +87,7 @@ export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?
   );
 }
 
-/** What made the alarm; the last three are about the data, not about the machine. */
+/** What made the alarm; the last four are about the data, not about the machine. */
 const kindWords: Record<Alarm['kind'], string> = {
   limit_low_low: 'Lowest limit',
   limit_low: 'Low limit',
@@ -98,6 +98,7 @@ const kindWords: Record<Alarm['kind'], string> = {
   stale: 'Machine is silent',
   ledger: 'Readings were lost',
   rollup: 'Sums were repaired',
+  gateway: 'Gateway in trouble',
 };
 
 const stateWords: Record<Alarm['state'], string> = {
