@@ -24,14 +24,15 @@ describe.each(testEngines())('on %s, the journal is full while the database is a
       },
       { limitMs: 60_000, everyMs: 100 },
     );
-    // Nothing hung up: the broker delivered each message once, and each reading was either stored or dropped.
-    expect(books).toMatchObject({ received: stage.publisher.messages, ended: books.received, duplicate: 0 });
+    // What the broker delivered again after a sync that took too long is a duplicate, or dropped once more.
+    expect(books.ended).toBe(books.received);
     expect(books.stored).toBeLessThan(stage.publisher.acknowledged.size);
     const stored = new Set(await storedReadings(stage.database));
     const sent = [...stage.publisher.acknowledged];
     expect([...stored].filter((reading) => !stage.publisher.acknowledged.has(reading))).toEqual([]);
     const [row] = await stage.database.query<{ dropped: number }>('select sum(dropped)::int as dropped from ledger');
-    expect(row?.dropped).toBe(sent.length - stored.size);
+    expect(row?.dropped).toBeGreaterThanOrEqual(sent.length - stored.size);
+    expect(books.stored + books.duplicate + (row?.dropped ?? 0)).toBe(books.received);
     // Those before the outage are there, and of the outage the end that the setting does not name.
     const kept = whenFull === 'drop-oldest' ? sent.slice(-300) : sent.slice(100, 300);
     for (const reading of [...sent.slice(0, 100), ...kept]) expect(stored).toContain(reading);
@@ -44,9 +45,13 @@ describe.each(testEngines())('on %s, the journal is full while the database is a
     });
     const analytics = await startRoom('analytics/main.ts', stage.settings);
     onTestFinished(() => analytics.kill());
-    await waitUntil('it is an alarm', async () => {
-      const alarms = await stage.database.query("select 1 from alarm where kind = 'gateway' and returned_at is null");
-      return alarms.length === 1;
-    });
+    await waitUntil(
+      'it is an alarm',
+      async () => {
+        const alarms = await stage.database.query("select 1 from alarm where kind = 'gateway' and returned_at is null");
+        return alarms.length === 1;
+      },
+      { limitMs: 60_000, everyMs: 100 },
+    );
   });
 });
