@@ -7,7 +7,7 @@ import { now } from '../../core/clock.ts';
 import { testEngines } from '../../core/testing/database.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
 import { openFaultStage, type FaultStage } from './testing/fault-stage.ts';
-import { startRoom } from './testing/room.ts';
+import { startRoom } from '../../core/testing/room.ts';
 import type { PreloadedFaults } from './testing/preload.ts';
 
 const preload = join(import.meta.dirname, 'testing/preload.ts');

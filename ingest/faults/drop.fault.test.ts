@@ -2,7 +2,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { testEngines } from '../../core/testing/database.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
 import { openFaultStage } from './testing/fault-stage.ts';
-import { startRoom } from './testing/room.ts';
+import { startRoom } from '../../core/testing/room.ts';
 import { readBooks, storedReadings } from './testing/stored.ts';
 
 describe.each(testEngines())('on %s, the journal is full while the database is away:', (engine) => {
