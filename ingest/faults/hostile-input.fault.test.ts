@@ -21,7 +21,8 @@ describe.each(testEngines())('on %s, what is wrong:', (engine) => {
       const [row] = await stage.database.query<{ empty: number }>(
         "select coalesce(sum((status->>'empty_messages')::int8), 0)::int8 as empty from source",
       );
-      return row?.empty === stage.publisher.emptyMessages;
+      // One that comes again, because ingest hung up before it was acknowledged, is told again.
+      return row !== undefined && row.empty >= stage.publisher.emptyMessages;
     });
     expect(stage.ingest.process.exitCode).toBeNull();
   });
