@@ -1,5 +1,6 @@
 import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { now } from '../core/clock.ts';
 import { waitUntil } from '../core/testing/wait-until.ts';
 import { createStage, type Stage } from './testing/stage.ts';
 import { writeAlarm, writeOrder, writeState } from './testing/write-plant.ts';
@@ -184,6 +185,26 @@ describe('the connection', () => {
     await isLive(page);
     await page.locator('a[href="/machines/60"].tone-minor').waitFor();
     expect(await page.locator('.app-frozen').count()).toBe(0);
+  }, 60_000);
+
+  test('after a lost connection a trend asks up to the present, and not to where its clock stood still', async () => {
+    const [sensor] = await sensorsOf(61);
+    const id = sensor?.signal_id ?? 0;
+    const source = startSource(stage.database, [id]);
+    try {
+      const page = await open('/machines/61');
+      await page.locator(`[data-signal="${id}"] canvas`).waitFor();
+      await stage.killApi();
+      await page.locator('.chip-lost').waitFor();
+      const lost = now();
+      await waitUntil('some seconds have passed', () => now() - lost > 8000);
+      await stage.startApi();
+      const started = now();
+      const asked = await page.waitForRequest((request) => request.url().includes(`/signals/${id}/series`));
+      expect(Date.parse(new URL(asked.url()).searchParams.get('to') ?? '')).toBeGreaterThan(started - 1000);
+    } finally {
+      await source.stop();
+    }
   }, 60_000);
 
   test('nine tabs of one browser share one stream, and survive the one that holds it', async () => {

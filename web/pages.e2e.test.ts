@@ -133,6 +133,52 @@ describe('trends', () => {
     await page.keyboard.press('ArrowRight');
     await expect(page.locator('.trend-readout', { hasText: /20[.,]00/ }).waitFor()).resolves.toBeUndefined();
   });
+
+  test('a picture held by the keyboard says so, and moves again after Escape and after Tab', async () => {
+    const id = await firstSensor(24);
+    await storeReadings(
+      stage.database,
+      [1, 2, 3].map((at) => ({ signal_id: id, time_us: (now() - at * 1000) * 1000, value: at * 10 })),
+    );
+    const page = await open('/machines/24');
+    const plot = page.locator(`[data-signal="${id}"]`);
+    const readout = page.locator('.trend', { has: plot }).locator('.trend-readout');
+    const drawn = async (): Promise<number> => Number(await plot.getAttribute('data-rows'));
+    await plot.locator('canvas').waitFor();
+    for (const key of ['Escape', 'Tab']) {
+      await plot.focus();
+      await page.keyboard.press('ArrowLeft');
+      await readout.getByText(/held at \d\d:\d\d/).waitFor();
+      await page.keyboard.press(key);
+      const before = await drawn();
+      // The first drawing is the release itself; it moves when it goes on.
+      await waitUntil(`the trend moves after ${key}`, async () => (await drawn()) > before + 2);
+      expect(await readout.textContent()).toBe('');
+    }
+  });
+
+  test('a picture stays under an error, and is drawn on when the server answers again', async () => {
+    const id = await firstSensor(25);
+    await storeReadings(
+      stage.database,
+      [1, 2, 3].map((at) => ({ signal_id: id, time_us: (now() - at * 1000) * 1000, value: at * 10 })),
+    );
+    const page = await open('/machines/25');
+    const plot = page.locator(`[data-signal="${id}"]`);
+    await plot.locator('canvas').waitFor();
+    await page.route(`**/signals/${id}/series?*`, (route) => route.fulfill({ status: 503, body: '{}' }));
+    await page.getByRole('button', { name: 'Live' }).click();
+    await page.locator('.chip-paused').click();
+    const trend = page.locator('.trend', { has: plot });
+    await trend.getByRole('button', { name: 'Try again' }).waitFor();
+    expect(await plot.locator('canvas').count()).toBe(1);
+    await page.unroute(`**/signals/${id}/series?*`);
+    await trend.getByRole('button', { name: 'Try again' }).click();
+    await trend.getByRole('button', { name: 'Try again' }).waitFor({ state: 'detached' });
+    const drawn = Number(await plot.getAttribute('data-rows'));
+    await waitUntil('it is drawn again', async () => Number(await plot.getAttribute('data-rows')) > drawn);
+    expect(await plot.locator('canvas').isVisible()).toBe(true);
+  });
 });
 
 describe('work orders', () => {

@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { appendReading, forgetBefore, gapsOf, type TrendColumns, verticalRange } from './columns.ts';
+import {
+  appendReading,
+  continueWith,
+  forgetBefore,
+  gapsOf,
+  silentSince,
+  type TrendColumns,
+  verticalRange,
+} from './columns.ts';
 
 function empty(bucket_seconds: number | null): TrendColumns {
   return { time: [], min: [], max: [], avg: [], count: [], bad: [], bucket_seconds };
@@ -21,6 +29,24 @@ describe('live readings', () => {
     for (const time of [0, 1, 30, 31]) appendReading(columns, good(time, 5), 1);
     expect(columns.avg).toEqual([5, 5, null, 5, 5]);
     expect(gapsOf(columns)).toEqual([[1, 30]]);
+  });
+
+  test('what the stream brought while an answer was on its way is not lost', () => {
+    const [answer, before] = [empty(null), empty(null)];
+    for (const time of [1, 2, 3]) appendReading(answer, good(time, 5), 1);
+    for (const time of [2, 3, 4, 5]) appendReading(before, good(time, 7), 1);
+    continueWith(answer, before);
+    expect(answer.time).toEqual([1, 2, 3, 4, 5]);
+    expect(answer.avg).toEqual([5, 5, 5, 7, 7]);
+  });
+
+  test('silence begins at the last usable value, also when bad readings follow it', () => {
+    const columns = empty(null);
+    for (const time of [1, 2, 3]) appendReading(columns, good(time, 5), 1);
+    appendReading(columns, { time: 4, value: 777, quality: 0 }, 1);
+    expect(silentSince(columns, 0, 7, 5)).toBeNull();
+    expect(silentSince(columns, 0, 9, 5)).toBe(3);
+    expect(silentSince(empty(null), 0, 9, 5)).toBe(0);
   });
 
   test('a bad reading is a gap and is marked', () => {

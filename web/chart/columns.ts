@@ -74,6 +74,27 @@ export function forgetBefore(columns: TrendColumns, fromSeconds: number): void {
   columns.bad = columns.bad.filter((time) => time >= fromSeconds);
 }
 
+/**
+ * Adds to a fresh answer, in place, the raw readings that the stream brought while it was on its way; without them a
+ * slow answer would leave a gap that the machine never made. Buckets hold them already, or with the next answer.
+ */
+export function continueWith(answer: TrendColumns, before: TrendColumns): void {
+  if (answer.bucket_seconds !== null || before.bucket_seconds !== null) return;
+  const newest = answer.time.at(-1) ?? Number.POSITIVE_INFINITY;
+  for (const [at, time] of before.time.entries()) if (time > newest) push(answer, time, before.avg[at] ?? null);
+  answer.bad.push(...before.bad.filter((time) => time > newest));
+}
+
+/**
+ * From when on nothing is known at `end`, in seconds: since the last usable value, when that is longer ago than
+ * `patience`; since `from` without any; null while values come.
+ */
+export function silentSince(columns: TrendColumns, from: number, end: number, patience: number): number | null {
+  const last = columns.time[columns.avg.findLastIndex((value) => value !== null)];
+  if (last === undefined) return from;
+  return end - last > patience ? last : null;
+}
+
 /** Stretches without usable values between two usable ones, as [from, to] in seconds. */
 export function gapsOf(columns: TrendColumns): [number, number][] {
   const gaps: [number, number][] = [];

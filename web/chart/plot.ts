@@ -30,6 +30,8 @@ export interface Plot {
   show(columns: TrendColumns, from: number, to: number, stoppedAt: number | null): void;
   setAlarms(alarms: AlarmMark[]): void;
   moveCursor(index: number): void;
+  /** Takes the cursor away, in every chart that shows it. */
+  clearCursor(): void;
   recolor(): void;
   destroy(): void;
 }
@@ -74,8 +76,12 @@ export function createPlot(setup: PlotSetup): Plot {
           ticks: { show: false },
           size: 1.8 * colors.em,
           font: colors.font,
-          space: 6 * colors.em,
-          values: (_plot, splits) => splits.map((at) => labelOf(at, window[1] - window[0], setup.zone)),
+          space: 5 * colors.em,
+          incrs: timeSteps,
+          values: (_plot, splits) => {
+            const step = (splits[1] ?? window[1]) - (splits[0] ?? window[0]);
+            return splits.map((at) => labelOf(at, step, setup.zone));
+          },
         },
         {
           stroke: () => colors.muted,
@@ -196,6 +202,9 @@ export function createPlot(setup: PlotSetup): Plot {
       if (time === undefined) return;
       plot.setCursor({ left: plot.valToPos(time, 'x'), top: value == null ? 0 : plot.valToPos(value, 'y') });
     },
+    clearCursor() {
+      plot.setCursor({ left: -10, top: -10 }, true, true);
+    },
     recolor() {
       colors = readColors();
       plot.redraw(false);
@@ -256,8 +265,14 @@ function hatch(ctx: CanvasRenderingContext2D, color: string): CanvasPattern | nu
   return ctx.createPattern(tile, 'repeat');
 }
 
-function labelOf(seconds: number, span: number, zone: string): string {
+/** Between two labels, in seconds. uPlot's own jump from one minute to five, which left some ranges with one label. */
+const timeSteps = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
+];
+
+function labelOf(seconds: number, step: number, zone: string): string {
   const ms = seconds * 1000;
-  if (span <= 600) return formatClockSeconds(ms, zone);
-  return span <= 30 * 3600 ? formatClock(ms, zone) : formatMoment(ms, zone).replace(/, 00:00$/, '');
+  if (step < 60) return formatClockSeconds(ms, zone);
+  const clock = formatClock(ms, zone);
+  return step >= 6 * 3600 && clock === '00:00' ? formatMoment(ms, zone).replace(/, 00:00$/, '') : clock;
 }

@@ -5,12 +5,12 @@ import type { Series } from '../../api/schemas/reading.ts';
 import type { MachineSignal } from '../../api/schemas/signal.ts';
 import { get } from '../fetch.ts';
 import { formatUnit, formatValue } from '../format/numbers.ts';
-import { formatClockSeconds, formatDuration, formatMoment, formatZone } from '../format/times.ts';
+import { formatClock, formatClockSeconds, formatDuration, formatMoment, formatZone } from '../format/times.ts';
 import { isMoving, now, onValues, resumed } from '../live/store.ts';
 import { Failed } from '../parts/notice.tsx';
 import { useResource } from '../parts/resource.ts';
 import { themeChanges } from '../parts/theme.tsx';
-import { appendReading, columnsOf, forgetBefore, type TrendColumns } from './columns.ts';
+import { appendReading, columnsOf, continueWith, forgetBefore, silentSince, type TrendColumns } from './columns.ts';
 import { loadPlot } from './load-plot.ts';
 import type { Plot } from './plot.ts';
 import type { Range } from './range.ts';
@@ -26,6 +26,8 @@ interface Props {
 
 /** After so many expected intervals of silence the trend is hatched up to now: nothing is known there. */
 const silentIntervals = 5;
+/** A finger never leaves a picture as a mouse does, so what it points at is let go after this long. */
+const touchHeldMs = 8000;
 
 /** The trend of one signal: asked from the server once for a range, then grown by the live stream. */
 export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
@@ -33,6 +35,9 @@ export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
   const plot = useRef<Plot | null>(null);
   const columns = useRef<TrendColumns | null>(null);
   const cursor = useSignal<number | null>(null);
+  /** While a live trend stands still under a cursor: since when, in server time. */
+  const heldAt = useRef<number | null>(null);
+  const touch = useRef<ReturnType<typeof setTimeout>>();
   const shown = useSignal(0);
   const failed = useSignal<string | null>(null);
   const key =
@@ -58,16 +63,25 @@ export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
     const to = live ? now.peek() / 1000 : range.to_ms / 1000;
     const from = live ? to - range.seconds : range.from_ms / 1000;
     if (live) forgetBefore(columns.current, from);
-    const newest = columns.current.time.at(-1) ?? null;
     const patience = silentIntervals * signal.expected_interval_seconds + (columns.current.bucket_seconds ?? 0);
-    const silent = newest === null || now.peek() / 1000 - newest > patience;
-    plot.current.show(columns.current, from, to, silent ? (newest ?? from) : null);
+    const end = Math.min(to, now.peek() / 1000);
+    plot.current.show(columns.current, from, to, silentSince(columns.current, from, end, patience));
     shown.value++;
+  }
+
+  /** Lets go of the cursor, and with it of the picture that stood still under it. */
+  function release(): void {
+    clearTimeout(touch.current);
+    if (cursor.peek() === null) return;
+    plot.current?.clearCursor();
+    draw();
   }
 
   // The chart lives as long as there is something to draw; it is made anew for another signal only.
   useEffect(() => {
-    columns.current = series.value === null ? null : columnsOf(series.value);
+    const answer = series.value === null ? null : columnsOf(series.value);
+    if (answer !== null && columns.current !== null && range.kind === 'live') continueWith(answer, columns.current);
+    columns.current = answer;
     if (columns.current === null || element.current === null) return;
     if (plot.current !== null) {
       draw();
@@ -87,6 +101,8 @@ export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
           onZoom: (from, to) => onZoom(from, to),
           onBack: () => onBack(),
           onCursor: (index) => {
+            if (index === null) heldAt.current = null;
+            else heldAt.current ??= now.peek();
             cursor.value = index;
           },
         });
@@ -102,6 +118,7 @@ export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
   }, [series.value]);
   useEffect(
     () => () => {
+      clearTimeout(touch.current);
       plot.current?.destroy();
       plot.current = null;
     },
@@ -145,13 +162,15 @@ export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
     const time = at === null ? undefined : rows?.time[at];
     if (rows === null || at === null || time === undefined)
       return rows?.bucket_seconds ? `average of ${formatDuration(rows.bucket_seconds)}, band from least to most` : '';
+    const held =
+      range.kind === 'live' && heldAt.current !== null ? ` · held at ${formatClock(heldAt.current, zone)}` : '';
     const [low, high, mean] = [rows.min[at], rows.max[at], rows.avg[at]];
     const when = rows.bucket_seconds === null ? formatClockSeconds(time * 1000, zone) : formatMoment(time * 1000, zone);
-    if (mean == null) return `${when} no usable value`;
+    if (mean == null) return `${when} no usable value${held}`;
     const unit = formatUnit(signal.unit);
     return rows.bucket_seconds === null
-      ? `${when}  ${formatValue(mean)} ${unit}`
-      : `${when}  ${formatValue(mean)} (${formatValue(low)} … ${formatValue(high)}) ${unit}`;
+      ? `${when}  ${formatValue(mean)} ${unit}${held}`
+      : `${when}  ${formatValue(mean)} (${formatValue(low)} … ${formatValue(high)}) ${unit}${held}`;
   });
 
   function onKey(event: KeyboardEvent): void {
@@ -159,15 +178,12 @@ export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
     if (rows === null || rows.time.length === 0) return;
     const last = rows.time.length - 1;
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -20, PageDown: 20 }[event.key];
-    if (event.key === 'Escape') {
-      cursor.value = null;
-      draw();
-    } else if (step !== undefined || event.key === 'Home' || event.key === 'End') {
+    if (event.key === 'Escape') release();
+    else if (step !== undefined || event.key === 'Home' || event.key === 'End') {
       event.preventDefault();
       const from = cursor.value ?? last;
       const to =
         event.key === 'Home' ? 0 : event.key === 'End' ? last : Math.min(last, Math.max(0, from + (step ?? 0)));
-      cursor.value = to;
       plot.current?.moveCursor(to);
     }
   }
@@ -176,9 +192,8 @@ export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
     series.value !== null && series.value.time_ms.length === 0 && (columns.current?.time.length ?? 0) === 0;
   const before = series.value?.before ?? null;
   const error = series.error ?? failed.value;
-  if (error !== null) return <Failed what="This trend" error={error} retry={series.reload} />;
   return (
-    <div class={series.loading ? 'trend trend-loading' : 'trend'}>
+    <div class={series.loading && series.value === null ? 'trend trend-loading' : 'trend'}>
       <div
         ref={element}
         class="trend-plot"
@@ -186,13 +201,19 @@ export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
         tabIndex={0}
         aria-label={`Trend of ${signal.name}. Arrow keys read it value by value.`}
         onKeyDown={onKey}
+        onBlur={release}
+        onPointerUp={(event) => {
+          clearTimeout(touch.current);
+          if (event.pointerType === 'touch') touch.current = setTimeout(release, touchHeldMs);
+        }}
         data-signal={signal.signal_id}
         data-rows={shown}
       />
       <p class="trend-readout" aria-live="polite">
         {readout}
       </p>
-      {isEmpty && (
+      {error !== null && <Failed what="This trend" error={error} retry={series.reload} />}
+      {error === null && isEmpty && (
         <p class="trend-empty">
           No reading in this range.
           {before !== null &&

@@ -37,6 +37,18 @@ export function formatMoment(ms: number | null | undefined, zone: string): strin
   }).format(ms);
 }
 
+/** "20 Nov, 10:42 – 11:30": what both ends have in common once, and seconds when it is short. */
+export function formatSpan(from: number, to: number, zone: string): string {
+  return formatter(zone, {
+    day: 'numeric',
+    month: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
+    ...(to - from < 600_000 ? { second: '2-digit' } : {}),
+    hourCycle: 'h23',
+  }).formatRange(from, to);
+}
+
 /** The clock time alone for the day of `nowMs` in that zone, and the date with it for any other day. */
 export function formatRecent(ms: number | null | undefined, zone: string, nowMs: number): string {
   if (ms == null || Number.isNaN(ms)) return unknownFigure;

@@ -163,6 +163,8 @@ export function hear(message: LiveMessage): void {
       if (a !== undefined) alarmCounts.value = a.counts;
       if (w !== undefined) workOrderCounts.value = w.counts;
       void loadLists();
+      // What is asked for now must reach to now, and not to where the clock stood while nothing was heard.
+      now.value = wallNow.value = serverTime.now();
       if (hasBegun) resumed.value++;
       hasBegun = true;
     } else if (message.name === 'states') applyStates(message.data);

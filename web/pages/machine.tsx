@@ -7,7 +7,7 @@ import type { WorkOrder } from '../../api/schemas/work-order.ts';
 import { liveRanges, parseRange, type Range, zoomQuery } from '../chart/range.ts';
 import { get } from '../fetch.ts';
 import { formatCount, formatPercent, unknownFigure } from '../format/numbers.ts';
-import { formatClock, formatDuration, formatMoment, formatZone } from '../format/times.ts';
+import { formatClock, formatDuration, formatSpan, formatZone } from '../format/times.ts';
 import { isOpenOrder, now, oeeOf, openAlarms, openOrders, wantValues } from '../live/store.ts';
 import { AlarmRow } from '../parts/alarm-row.tsx';
 import { figuresNote, idealCount, Meter, type Ratio, ratioNames } from '../parts/figures.tsx';
@@ -139,7 +139,7 @@ function RangeBar({ range, zone }: { range: Range; zone: string }) {
       </nav>
       {range.kind === 'fixed' ? (
         <span class="range-fixed">
-          {formatMoment(range.from_ms, zone)} – {formatMoment(range.to_ms, zone)}
+          {formatSpan(range.from_ms, range.to_ms, zone)}
           <button type="button" onClick={() => setQuery({ from: null, to: null }, false)}>
             Back to live
           </button>
