@@ -154,6 +154,8 @@ describe('the machine page', () => {
     await card.and(page.locator('[data-state="stale"]')).waitFor({ timeout: 45_000 });
     expect(await card.locator('.sensor-value b').textContent()).toBe('—');
     expect(await card.locator('.sensor-note').textContent()).toMatch(/^last \d.* at \d\d:\d\d/);
+    const cut = await card.locator('.sensor-note').evaluate((note) => note.scrollWidth - note.clientWidth);
+    expect(cut).toBeLessThanOrEqual(0);
   });
 
   test('an alarm is acknowledged with a note, by keyboard', async () => {

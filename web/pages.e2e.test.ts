@@ -230,6 +230,52 @@ describe('work orders', () => {
   });
 });
 
+describe('lists', () => {
+  test('the filter by priority also holds for what is past', async () => {
+    for (const [machine, priority] of [
+      [50, 1],
+      [51, 2],
+      [52, 3],
+    ] as const) {
+      const id = await writeOrder(stage.database, machine, 'bearing', priority);
+      await stage.database.execute(
+        `update work_order set state = 'rejected', closed_at = now() where work_order_id = ${id}`,
+      );
+    }
+    const page = await open('/work-orders?show=finished&machine=51');
+    await page.locator('[data-order]').waitFor();
+    await page.goto('/work-orders?show=finished&priority=2');
+    const shown = page.locator('.order-table .priority');
+    await shown.first().waitFor();
+    expect(new Set(await shown.allTextContents())).toEqual(new Set(['P1', 'P2']));
+    await page.getByLabel('Priority').selectOption('1');
+    await expect.poll(async () => [...new Set(await shown.allTextContents())]).toEqual(['P1']);
+  });
+
+  test('a stop that began before the shift is as long as its tile says, and goes on', async () => {
+    await stage.database.execute(
+      `update machine_state set state = 'down', started_at = now() - interval '30 hours' where machine_id = 13 and ended_at is null`,
+    );
+    const [machine] = await stage.database.query<{ line_id: number }>(
+      'select line_id from machine where machine_id = 13',
+    );
+    const page = await open(`/lines/${machine?.line_id}`);
+    const stop = page.locator('.stops tr', { has: page.locator('a[href="/machines/13"]') });
+    await stop.getByText('1 d 6 h so far').waitFor();
+    await expect(stop.getByText('before this time').waitFor()).resolves.toBeUndefined();
+    await page.locator('.line-tiles a[href="/machines/13"]', { hasText: 'Down 1 d 6 h' }).waitFor();
+  });
+
+  test('hours of a shift that are not computed yet are not called unplanned', async () => {
+    const page = await open('/');
+    await page.route('**/api/v1/oee?*', (route) => route.fulfill({ json: { items: [], next: null } }));
+    await page.goto('/lines/2');
+    await page.getByText('Not computed yet.').waitFor();
+    await page.unroute('**/api/v1/oee?*');
+    await expect(page.locator('table.figures tbody tr').first().waitFor({ timeout: 20_000 })).resolves.toBeUndefined();
+  });
+});
+
 describe('every page', () => {
   const paths = ['/', '/lines/1', '/machines/1', '/alarms', '/work-orders', '/work-orders?show=list', '/data'];
 
@@ -255,6 +301,21 @@ describe('every page', () => {
       );
       expect({ path, beyond }).toEqual({ path, beyond: 0 });
     }
+  });
+
+  test('a word longer than a phone is wide does not widen the page', async () => {
+    const id = await writeOrder(stage.database, 53, 'bearing', 3);
+    await stage.database.execute(
+      `update work_order set title = repeat('x', 120), description = repeat('y', 300) where work_order_id = ${id};
+       insert into work_order_event (organization_id, work_order_id, kind, note)
+       select organization_id, work_order_id, 'state', repeat('z', 300) from work_order where work_order_id = ${id}`,
+    );
+    const page = await open(`/work-orders/${id}`, { viewport: { width: 390, height: 844 }, isMobile: true });
+    await page.locator('.history-note').waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    await page.goto('/work-orders?show=list');
+    await page.locator(`[data-order="${id}"]`).waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
   });
 
   test('German numbers and the zone of the plant, not of the viewer', async () => {

@@ -203,7 +203,7 @@ export function createPlot(setup: PlotSetup): Plot {
       plot.setCursor({ left: plot.valToPos(time, 'x'), top: value == null ? 0 : plot.valToPos(value, 'y') });
     },
     clearCursor() {
-      plot.setCursor({ left: -10, top: -10 }, true, true);
+      for (const one of uPlot.sync(setup.syncName).plots) one.setCursor({ left: -10, top: -10 });
     },
     recolor() {
       colors = readColors();

@@ -37,7 +37,7 @@ export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
   const cursor = useSignal<number | null>(null);
   /** While a live trend stands still under a cursor: since when, in server time. */
   const heldAt = useRef<number | null>(null);
-  const touch = useRef<ReturnType<typeof setTimeout>>();
+  const touch = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const shown = useSignal(0);
   const failed = useSignal<string | null>(null);
   const key =

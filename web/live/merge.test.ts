@@ -32,11 +32,11 @@ test('a newcomer gets the present states, not those of the first snapshot', () =
   });
 });
 
-test('OEE rows are replaced by id and the shifts are those of the last event', () => {
+test('the figures of an ended shift do not stay beside those of the next', () => {
   const row = (id: number, computed_to: string) => ({ id, computed_to }) as unknown as LiveOeeRow;
   const oee = (lines: LiveOeeRow[]): LiveOee => ({ server_time: 'x', shifts: [], sites: [], lines, machines: [] });
   const merged = mergeEvent({ ...snapshot, oee: oee([row(1, 'a'), row(2, 'a')]) }, 'oee', oee([row(2, 'b')]));
-  expect(merged.oee?.lines).toEqual([row(1, 'a'), row(2, 'b')]);
+  expect(merged.oee?.lines).toEqual([row(2, 'b')]);
 });
 
 test('a snapshot replaces everything, a heartbeat only the times', () => {

@@ -1,4 +1,3 @@
-import type { LiveOee, LiveOeeRow } from '../../api/schemas/oee.ts';
 import type { SnapshotEvent, StatesEvent, StreamEvents, ValuesEvent } from '../../api/schemas/stream.ts';
 
 /**
@@ -22,7 +21,7 @@ export function mergeEvent<Name extends keyof StreamEvents>(
     case 'states':
       return { ...sofar, states: mergeStates(sofar.states, data as StatesEvent) };
     case 'oee':
-      return { ...sofar, oee: mergeOee(sofar.oee, data as LiveOee) };
+      return { ...sofar, oee: data as StreamEvents['oee'] };
     case 'alarms': {
       // Changed alarms are not kept here: whoever starts later asks for the open ones.
       const { counts } = data as StreamEvents['alarms'];
@@ -73,18 +72,4 @@ function mergeStates(sofar: StatesEvent | undefined, news: StatesEvent): StatesE
     merged.fault_code[place] = news.fault_code[index] ?? null;
   }
   return merged;
-}
-
-function mergeOee(sofar: LiveOee | undefined, news: LiveOee): LiveOee {
-  if (sofar === undefined) return news;
-  const rows = (old: LiveOeeRow[], fresh: LiveOeeRow[]): LiveOeeRow[] => [
-    ...new Map([...old, ...fresh].map((row) => [row.id, row])).values(),
-  ];
-  return {
-    server_time: news.server_time,
-    shifts: news.shifts,
-    sites: rows(sofar.sites, news.sites),
-    lines: rows(sofar.lines, news.lines),
-    machines: rows(sofar.machines, news.machines),
-  };
 }

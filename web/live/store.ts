@@ -93,6 +93,10 @@ export function valueOf(signalId: number): Signal<LiveValue | null> {
 export function oeeOf(level: 'site' | 'line' | 'machine', id: number): Signal<LiveOeeRow | null> {
   return entry(oee[level], id);
 }
+/** The shift that runs at a site, or null. */
+export function shiftOf(siteId: number): LiveShift | null {
+  return shifts.value.find((one) => one.site_id === siteId) ?? null;
+}
 /** Calls back with each event of values, for charts that append; returns how to stop. */
 export function onValues(listener: (event: ValuesEvent) => void): () => void {
   valueListeners.add(listener);
@@ -158,7 +162,7 @@ export function hear(message: LiveMessage): void {
     if (message.name === 'snapshot') {
       const { states: s, oee: o, values: v, alarms: a, work_orders: w } = message.data;
       if (s !== undefined) applyStates(s);
-      if (o !== undefined) applyOee(o, true);
+      if (o !== undefined) applyOee(o);
       if (v !== undefined) applyValues(v);
       if (a !== undefined) alarmCounts.value = a.counts;
       if (w !== undefined) workOrderCounts.value = w.counts;
@@ -168,7 +172,7 @@ export function hear(message: LiveMessage): void {
       if (hasBegun) resumed.value++;
       hasBegun = true;
     } else if (message.name === 'states') applyStates(message.data);
-    else if (message.name === 'oee') applyOee(message.data, false);
+    else if (message.name === 'oee') applyOee(message.data);
     else if (message.name === 'values') applyValues(message.data);
     else if (message.name === 'alarms') applyAlarms(message.data);
     else if (message.name === 'work_orders') applyOrders(message.data);
@@ -231,20 +235,18 @@ function applyStates(event: StreamEvents['states']): void {
   }
 }
 
-function applyOee(event: StreamEvents['oee'], whole: boolean): void {
+/** Each event holds all rows of the running shifts: what is not in it belongs to a shift that has ended. */
+function applyOee(event: StreamEvents['oee']): void {
   shifts.value = event.shifts;
-  if (whole)
-    for (const [level, rows] of [
-      ['site', event.sites],
-      ['line', event.lines],
-      ['machine', event.machines],
-    ] as const) {
-      const present = new Set(rows.map((row) => row.id));
-      for (const [id, held] of oee[level]) if (!present.has(id)) held.value = null;
-    }
-  for (const row of event.sites) oeeOf('site', row.id).value = row;
-  for (const row of event.lines) oeeOf('line', row.id).value = row;
-  for (const row of event.machines) oeeOf('machine', row.id).value = row;
+  for (const [level, rows] of [
+    ['site', event.sites],
+    ['line', event.lines],
+    ['machine', event.machines],
+  ] as const) {
+    const present = new Set(rows.map((row) => row.id));
+    for (const [id, held] of oee[level]) if (!present.has(id)) held.value = null;
+    for (const row of rows) oeeOf(level, row.id).value = row;
+  }
 }
 
 function applyValues(event: ValuesEvent): void {

@@ -1,12 +1,11 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { Alarm, AlarmPage } from '../../api/schemas/alarm.ts';
-import { get } from '../fetch.ts';
+import type { Alarm } from '../../api/schemas/alarm.ts';
 import { formatCount } from '../format/numbers.ts';
 import { formatAgo } from '../format/times.ts';
 import { isMoving, lastStoredAt, now, openAlarms, wantValues } from '../live/store.ts';
 import { AlarmRow } from '../parts/alarm-row.tsx';
-import { Filters, matches, placeQuery } from '../parts/filters.tsx';
+import { filterQueries, Filters, matches, newestFiltered } from '../parts/filters.tsx';
 import { Empty, Failed, Waiting } from '../parts/notice.tsx';
 import { useResource } from '../parts/resource.ts';
 import { Priority, priorityWords, sentenceCase } from '../parts/words.tsx';
@@ -52,16 +51,20 @@ function Open() {
 }
 
 function Past() {
-  const query = placeQuery();
-  const past = useResource<AlarmPage>(`alarms ${query}`, (abort) => get(`/alarms?limit=100${query}`, abort), 30);
+  const queries = filterQueries();
+  const past = useResource<Alarm[]>(
+    `alarms ${queries.join(' ')}`,
+    (abort) => newestFiltered<Alarm>('/alarms?', queries, (alarm) => alarm.raised_at, abort),
+    30,
+  );
   if (past.value === null)
     return past.error === null ? (
       <Waiting lines={8} />
     ) : (
       <Failed what="The alarms" error={past.error} retry={past.reload} />
     );
-  if (past.value.items.length === 0) return <Empty title="No alarm has ever been raised here" />;
-  return <List rows={past.value.items} />;
+  if (past.value.length === 0) return <Empty title="No alarm that passes these filters has ever been raised" />;
+  return <List rows={past.value} />;
 }
 
 function List({ rows }: { rows: Alarm[] }) {

@@ -1,4 +1,4 @@
-import { useComputed } from '@preact/signals';
+import { useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { DowntimeInterval } from '../../api/schemas/downtime.ts';
 import type { Machine, MachineStateName } from '../../api/schemas/machine.ts';
@@ -6,8 +6,8 @@ import type { OeeFigures, OeeItem } from '../../api/schemas/oee.ts';
 import type { Line } from '../../api/schemas/site.ts';
 import { getAll } from '../fetch.ts';
 import { formatCount, formatPercent } from '../format/numbers.ts';
-import { formatClock, formatDuration, formatZone } from '../format/times.ts';
-import { now, oeeOf, shifts, wantValues } from '../live/store.ts';
+import { formatClock, formatElapsed, formatRecent, formatZone } from '../format/times.ts';
+import { now, oeeOf, shiftOf, wantValues } from '../live/store.ts';
 import { figuresNote, idealCount, Meter, type Ratio, ratioNames, shownRatio } from '../parts/figures.tsx';
 import { Empty, Failed, Waiting } from '../parts/notice.tsx';
 import { useResource } from '../parts/resource.ts';
@@ -35,7 +35,7 @@ export default function LinePage({ id }: { id: number }) {
 }
 
 function Loaded({ line, machines }: { line: Line; machines: Machine[] }) {
-  const shift = useComputed(() => shifts.value.find((one) => one.site_id === line.site_id) ?? null).value;
+  const shift = shiftOf(line.site_id);
   const zone = line.time_zone;
   const from =
     shift === null ? Math.floor(now.peek() / 3_600_000 - hoursWithoutShift) * 3_600_000 : Date.parse(shift.started_at);
@@ -46,11 +46,15 @@ function Loaded({ line, machines }: { line: Line; machines: Machine[] }) {
     (abort) => getAll(`/downtime?line=${line.line_id}&include=all&from=${since}`, 10_000, abort),
     20,
   );
+  const isNew = useSignal(false);
   const hours = useResource<OeeItem[]>(
     `hours ${line.line_id} ${since}`,
     (abort) => getAll(`/oee?level=line&by=hour&line=${line.line_id}&from=${since}`, 100, abort),
-    60,
+    isNew.value ? 10 : 60,
   );
+  useEffect(() => {
+    isNew.value = shift !== null && hours.value?.length === 0;
+  }, [hours.value, shift?.shift_instance_id]);
   const title =
     shift === null
       ? `Last ${hoursWithoutShift} hours`
@@ -76,11 +80,17 @@ function Loaded({ line, machines }: { line: Line; machines: Machine[] }) {
       <div class="columns">
         <section class="panel">
           <h2>Hour by hour</h2>
-          <HourTable hours={hours.value} error={hours.error} retry={hours.reload} zone={zone} />
+          <HourTable
+            hours={hours.value}
+            inShift={shift !== null}
+            error={hours.error}
+            retry={hours.reload}
+            zone={zone}
+          />
         </section>
         <section class="panel">
           <h2>Stops, longest first</h2>
-          <StopList intervals={states.value} zone={zone} />
+          <StopList intervals={states.value} from_ms={from} zone={zone} />
         </section>
       </div>
     </div>
@@ -90,7 +100,7 @@ function Loaded({ line, machines }: { line: Line; machines: Machine[] }) {
 function Heading({ line, title }: { line: Line; title: string }) {
   const live = oeeOf('line', line.line_id);
   const figures = (): OeeFigures | null => live.value?.figures ?? null;
-  const note = useComputed(() => figuresNote(figures()));
+  const note = useComputed(() => figuresNote(live.value, shiftOf(line.site_id), now.value));
   const counts = useComputed(() => {
     const known = figures();
     return known === null
@@ -145,18 +155,21 @@ function lossesOf(figures: OeeFigures): { state: MachineStateName; seconds: numb
 
 function HourTable({
   hours,
+  inShift,
   error,
   retry,
   zone,
 }: {
   hours: OeeItem[] | null;
+  inShift: boolean;
   error: string | null;
   retry(): void;
   zone: string;
 }) {
   if (hours === null)
     return error === null ? <Waiting lines={6} /> : <Failed what="The hours" error={error} retry={retry} />;
-  if (hours.length === 0) return <p class="muted">Nothing was planned in this time.</p>;
+  if (hours.length === 0)
+    return <p class="muted">{inShift ? 'Not computed yet.' : 'Nothing was planned in this time.'}</p>;
   const rows = [...hours].sort((a, b) => b.started_at.localeCompare(a.started_at));
   return (
     <div class="scroll-x">
@@ -198,11 +211,20 @@ function HourTable({
   );
 }
 
-function StopList({ intervals, zone }: { intervals: DowntimeInterval[] | null; zone: string }) {
+/** Stops with their whole length, also the part before the shift: it is what the tile of the machine counts. */
+function StopList({
+  intervals,
+  from_ms,
+  zone,
+}: {
+  intervals: DowntimeInterval[] | null;
+  from_ms: number;
+  zone: string;
+}) {
   if (intervals === null) return <Waiting lines={6} />;
   const stops = intervals
     .filter((interval) => interval.state !== 'running')
-    .sort((a, b) => b.seconds - a.seconds)
+    .sort((a, b) => lengthOf(b, now.peek()) - lengthOf(a, now.peek()))
     .slice(0, 40);
   if (stops.length === 0) return <p class="muted">No stop in this time.</p>;
   return (
@@ -226,10 +248,12 @@ function StopList({ intervals, zone }: { intervals: DowntimeInterval[] | null; z
               <td>
                 <StateWord state={stop.state} />
               </td>
-              <td class="num">{formatDuration(stop.seconds)}</td>
+              <td class="num">
+                <Lasted stop={stop} />
+              </td>
               <td>
-                {formatClock(Date.parse(stop.started_at), zone)}
-                {stop.ended_at === null && <span class="muted"> still</span>}
+                {formatRecent(Date.parse(stop.started_at), zone, now.peek())}
+                {Date.parse(stop.started_at) < from_ms && <span class="muted"> before this time</span>}
               </td>
               <td>{stop.fault_code || ''}</td>
             </tr>
@@ -237,5 +261,19 @@ function StopList({ intervals, zone }: { intervals: DowntimeInterval[] | null; z
         </tbody>
       </table>
     </div>
+  );
+}
+
+function lengthOf({ started_at, ended_at }: DowntimeInterval, nowMs: number): number {
+  return (ended_at === null ? nowMs : Date.parse(ended_at)) - Date.parse(started_at);
+}
+
+function Lasted({ stop }: { stop: DowntimeInterval }) {
+  const text = useComputed(() => formatElapsed(lengthOf(stop, stop.ended_at === null ? now.value : 0)));
+  return (
+    <>
+      {text}
+      {stop.ended_at === null && <span class="muted"> so far</span>}
+    </>
   );
 }

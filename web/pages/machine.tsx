@@ -8,7 +8,7 @@ import { liveRanges, parseRange, type Range, zoomQuery } from '../chart/range.ts
 import { get } from '../fetch.ts';
 import { formatCount, formatPercent, unknownFigure } from '../format/numbers.ts';
 import { formatClock, formatDuration, formatSpan, formatZone } from '../format/times.ts';
-import { isOpenOrder, now, oeeOf, openAlarms, openOrders, wantValues } from '../live/store.ts';
+import { isOpenOrder, now, oeeOf, openAlarms, openOrders, shiftOf, wantValues } from '../live/store.ts';
 import { AlarmRow } from '../parts/alarm-row.tsx';
 import { figuresNote, idealCount, Meter, type Ratio, ratioNames } from '../parts/figures.tsx';
 import { Empty, Failed, Waiting } from '../parts/notice.tsx';
@@ -82,9 +82,9 @@ function Loaded({ machine }: { machine: MachineDetail }) {
 
 function Heading({ machine }: { machine: MachineDetail }) {
   const live = oeeOf('machine', machine.machine_id);
-  const figures = () => live.value?.figures ?? machine.oee?.figures ?? null;
-  const note = useComputed(() => figuresNote(figures()));
-  const shift = machine.shift;
+  const figures = () => live.value?.figures ?? null;
+  const note = useComputed(() => figuresNote(live.value, shiftOf(machine.site_id), now.value));
+  const shift = shiftOf(machine.site_id);
   const good = useComputed(() => formatCount(figures()?.good_count));
   const ideal = useComputed(() => {
     const known = figures();

@@ -5,7 +5,7 @@ import type { OeeFigures } from '../../api/schemas/oee.ts';
 import type { Line, Site } from '../../api/schemas/site.ts';
 import { formatCount } from '../format/numbers.ts';
 import { formatClock, formatZone } from '../format/times.ts';
-import { now, oeeOf, shifts, stateOf, wantValues } from '../live/store.ts';
+import { now, oeeOf, shiftOf, stateOf, wantValues } from '../live/store.ts';
 import { figuresNote, idealCount, Meter } from '../parts/figures.tsx';
 import { sumFigures } from '../parts/sum-figures.ts';
 import { Icon } from '../parts/icon.tsx';
@@ -108,9 +108,9 @@ function SiteSection({ site, lines, machines }: { site: Site; lines: Line[]; mac
   const figures = (): OeeFigures | null => figuresOf(oee.value);
   const clock = useComputed(() => formatClock(now.value, site.time_zone));
   const shift = useComputed(() => {
-    const running = shifts.value.find((one) => one.site_id === site.site_id);
+    const running = shiftOf(site.site_id);
     const zone = formatZone(now.value, site.time_zone);
-    if (running === undefined) return `no shift now, ${zone}`;
+    if (running === null) return `no shift now, ${zone}`;
     const [from, to] = [running.started_at, running.ended_at].map((at) => formatClock(Date.parse(at), site.time_zone));
     return `${running.name} ${from}–${to} ${zone}`;
   });
@@ -151,7 +151,7 @@ function LineRow({ line, machines }: { line: Line; machines: Machine[] }) {
     const row = oee.value;
     if (row !== null && now.value - Date.parse(row.computed_to) > oldFiguresMs)
       return { text: `up to ${formatClock(Date.parse(row.computed_to), line.time_zone)}`, tone: 'minor' };
-    return figuresNote(row?.figures ?? null);
+    return figuresNote(row, shiftOf(line.site_id), now.value);
   });
   const noteLook = useComputed(() => `row-note${note.value?.tone === 'minor' ? ' row-note-minor' : ''}`);
   const noteText = useComputed(() => note.value?.text ?? `${running.value} of ${machines.length} running`);

@@ -1,10 +1,10 @@
 import { useComputed, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
-import type { WorkOrder, WorkOrderDetail, WorkOrderPage, WorkOrderState } from '../../api/schemas/work-order.ts';
-import { get, post, RequestError, sentenceFor } from '../fetch.ts';
+import type { WorkOrder, WorkOrderDetail, WorkOrderState } from '../../api/schemas/work-order.ts';
+import { post, RequestError, sentenceFor } from '../fetch.ts';
 import { formatAgo } from '../format/times.ts';
 import { now, openOrders, wantValues } from '../live/store.ts';
-import { Filters, matches, placeQuery } from '../parts/filters.tsx';
+import { filterQueries, Filters, matches, newestFiltered } from '../parts/filters.tsx';
 import { Empty, Failed, Waiting } from '../parts/notice.tsx';
 import { DueDate, ConditionWord } from '../parts/order-words.tsx';
 import { useResource } from '../parts/resource.ts';
@@ -166,10 +166,10 @@ function List({ rows }: { rows: WorkOrder[] }) {
 }
 
 function Finished() {
-  const query = placeQuery();
-  const past = useResource<WorkOrderPage>(
-    `finished ${query}`,
-    (abort) => get(`/work-orders?open=false&limit=100${query}`, abort),
+  const queries = filterQueries();
+  const past = useResource<WorkOrder[]>(
+    `finished ${queries.join(' ')}`,
+    (abort) => newestFiltered<WorkOrder>('/work-orders?open=false&', queries, (order) => order.created_at, abort),
     30,
   );
   if (past.value === null)
@@ -178,8 +178,8 @@ function Finished() {
     ) : (
       <Failed what="Finished orders" error={past.error} retry={past.reload} />
     );
-  if (past.value.items.length === 0) return <Empty title="No work order has been finished yet" />;
-  return <List rows={past.value.items} />;
+  if (past.value.length === 0) return <Empty title="No finished work order passes these filters" />;
+  return <List rows={past.value} />;
 }
 
 /** A person reports a problem. When an order for it is open already, that order is shown instead of a refusal. */

@@ -1,6 +1,7 @@
 import { useComputed } from '@preact/signals';
-import type { OeeFigures } from '../../api/schemas/oee.ts';
+import type { LiveOeeRow, LiveShift, OeeFigures } from '../../api/schemas/oee.ts';
 import { formatPercent, formatPercentNumber, unknownFigure } from '../format/numbers.ts';
+import { formatDuration } from '../format/times.ts';
 import { coverageState } from '../live/staleness.ts';
 
 export type Ratio = 'oee' | 'availability' | 'performance' | 'quality';
@@ -31,14 +32,35 @@ const flagNotes: Record<OeeFigures['flags'][number], string> = {
   counts_contradict: 'good > total',
 };
 
+/** A shift without figures for longer than this has not just begun. */
+const firstFiguresMs = 300_000;
+
 /** What must be said beside the figures: how much data is missing, or what master data makes them wrong. */
-export function figuresNote(figures: OeeFigures | null): { text: string; tone: 'plain' | 'minor' } | null {
-  if (figures === null || figures.coverage === null) return { text: 'not scheduled', tone: 'plain' };
+export function figuresNote(
+  row: LiveOeeRow | null,
+  shift: LiveShift | null,
+  nowMs: number,
+): { text: string; tone: 'plain' | 'minor' } | null {
+  if (row === null && shift !== null) {
+    const isNew = nowMs - Date.parse(shift.started_at) < firstFiguresMs;
+    return { text: isNew ? 'shift just began' : 'no figures yet', tone: 'plain' };
+  }
+  const figures = row?.figures ?? null;
+  if (row === null || figures === null || figures.coverage === null) return { text: 'not scheduled', tone: 'plain' };
   const coverage = coverageState(figures.coverage);
   if (figures.coverage < leastCoverage) return { text: 'hardly any data', tone: 'minor' };
   if (coverage !== 'full') return { text: `only ${formatPercent(figures.coverage, 0)} data`, tone: 'minor' };
+  // Time before the first reading is neither planned nor missing, so coverage alone would call a minute a whole shift.
+  const heard = heardSeconds(figures);
+  const elapsed = shift === null ? 0 : (Date.parse(row.computed_to) - Date.parse(shift.started_at)) / 1000;
+  if (heard < elapsed / 2) return { text: `only ${formatDuration(heard)} heard`, tone: 'minor' };
   const [flag] = figures.flags;
   return flag === undefined ? null : { text: flagNotes[flag], tone: 'minor' };
+}
+
+/** Breaks are not in it, hence a shift is never expected to be heard whole. */
+function heardSeconds(figures: OeeFigures): number {
+  return figures.planned_seconds + figures.planned_stop_seconds + figures.no_data_seconds;
 }
 
 /** What could have been made in the planned time so far at the ideal cycle; null when no ideal cycle is known. */

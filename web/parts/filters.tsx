@@ -1,3 +1,4 @@
+import { get } from '../fetch.ts';
 import { plant } from '../plant.ts';
 import { changeQuery, queryValue, setQuery } from '../router.ts';
 
@@ -18,11 +19,32 @@ export function matches(row: Row): boolean {
   return row.priority <= priority;
 }
 
-/** The filters by place as the API takes them. */
-export function placeQuery(): string {
+/** The filters as the API takes them: it knows single priorities only, so "P1 and P2" is two questions. */
+export function filterQueries(): string[] {
   const names = ['site', 'line', 'machine'].filter((name) => queryValue(name) !== null);
-  return names.map((name) => `&${name}=${encodeURIComponent(queryValue(name) ?? '')}`).join('');
+  const place = names.map((name) => `&${name}=${encodeURIComponent(queryValue(name) ?? '')}`).join('');
+  const least = Number(queryValue('priority'));
+  return [1, 2, 3].includes(least)
+    ? Array.from({ length: least }, (_, before) => `${place}&priority=${before + 1}`)
+    : [place];
 }
+
+/** The newest rows that pass the filters, at most a hundred. `timeOf` is what the list of the API is sorted by. */
+export async function newestFiltered<Item>(
+  path: string,
+  queries: string[],
+  timeOf: (item: Item) => string,
+  abort: AbortSignal,
+): Promise<Item[]> {
+  const pages = await Promise.all(
+    queries.map((query) => get<{ items: Item[] }>(`${path}limit=${mostRows}${query}`, abort)),
+  );
+  return pages
+    .flatMap((page) => page.items)
+    .sort((a, b) => timeOf(b).localeCompare(timeOf(a)))
+    .slice(0, mostRows);
+}
+const mostRows = 100;
 
 /** Which rows a list shows: `choices` for the parameter `show`, a site, a line, a least priority. All in the address. */
 export function Filters({ choices }: { choices: [value: string, label: string][] }) {

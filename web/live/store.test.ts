@@ -1,0 +1,21 @@
+import { expect, test } from 'vitest';
+import type { LiveOee, LiveOeeRow, LiveShift } from '../../api/schemas/oee.ts';
+import { hear, oeeOf, shiftOf } from './store.ts';
+
+const shift = (id: number): LiveShift => ({ site_id: 1, shift_instance_id: id }) as LiveShift;
+const row = (id: number): LiveOeeRow => ({ id }) as LiveOeeRow;
+const event = (running: LiveShift[], rows: LiveOeeRow[]): LiveOee => ({
+  server_time: 'x',
+  shifts: running,
+  sites: rows,
+  lines: rows,
+  machines: rows,
+});
+
+test('at the change of shift the figures of the last one go, until there are some of the new one', () => {
+  hear({ name: 'oee', data: event([shift(7)], [row(1)]) });
+  expect(oeeOf('line', 1).value).toEqual(row(1));
+  hear({ name: 'oee', data: event([shift(8)], []) });
+  expect(shiftOf(1)).toEqual(shift(8));
+  for (const level of ['site', 'line', 'machine'] as const) expect(oeeOf(level, 1).value).toBeNull();
+});
