@@ -110,6 +110,11 @@ describe('moving an order', () => {
       (await move(id, 'in_progress', 'work_done', 'technician', { outcome: 'confirmed', note: 'New belt' })).body,
     ).toMatchObject({ outcome: 'confirmed' });
     const closed = await move(id, 'work_done', 'closed', 'supervisor');
+    const said = closed.body.events.map((event: { kind: string; to_value: string; note: string }) =>
+      `${event.kind} ${event.to_value} ${event.note}`.trim(),
+    );
+    expect(said).toContain('assigned The technician');
+    expect(said).toContain('state on_hold waits for parts');
     expect(closed.body.closed_at).toMatch(/Z$/);
     expect(
       closed.body.events

@@ -77,6 +77,8 @@ describe.each(testEngines())('work orders on %s', (engine) => {
     await raiseWorkOrder(database, milder);
     const orders = await ordersOf(1);
     expect(orders).toMatchObject([{ occurrences: 3, priority: 2, condition: 'active' }]);
+    // As soon as an order of that priority is due, counted from the rise.
+    expect(orders[0]?.due).toBeCloseTo(24, 1);
     expect(await eventsOf(orders[0]?.work_order_id)).toEqual([
       'created > proposed',
       'occurrence',

@@ -2,7 +2,7 @@ import type { Connection, Database } from '../../core/database.ts';
 import { priorityOf } from '../alarms/priority.ts';
 import { staleMinutes } from '../alarms/stale-machines.ts';
 
-/** Hours until an order is due, by priority 1..4. Set when the order is made; a later, more urgent fault does not reset it. */
+/** Hours until an order is due, by priority 1..4. A rise of the priority brings it nearer: "act now" is not due tomorrow. */
 const dueHours = [4, 24, 72, 14 * 24] as const;
 /** An order for the same failure within this time after the last one was closed is marked as a repeat. */
 const repeatDays = 30;
@@ -155,7 +155,10 @@ async function followFault(connection: Connection, fault: FaultRow, orderId: num
   if (order === undefined) return;
   const priority = priorityOf(fault.severity, fault.criticality);
   if (priority < order.priority) {
-    await connection.query('update work_order set priority = $2 where work_order_id = $1', [orderId, priority]);
+    await connection.query(
+      `update work_order set priority = $2, due_at = least(due_at, now() + $3 * interval '1 hour') where work_order_id = $1`,
+      [orderId, priority, dueHours[priority - 1] ?? 24],
+    );
     await note(connection, fault, orderId, 'priority', String(order.priority), String(priority));
   }
   if (order.failure_mode === 'unknown' && fault.failure_mode !== 'unknown') {

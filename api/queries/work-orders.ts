@@ -68,8 +68,10 @@ export async function readWorkOrder(
     [id],
   );
   const events = await connection.query<WorkOrderEvent>(
-    `select v.work_order_event_id, v.at, e.name as by, v.kind, v.from_value, v.to_value, v.note, v.evidence
+    // Who an order was given to is kept by id, since names change, and read by name.
+    `select v.work_order_event_id, v.at, e.name as by, v.kind, v.from_value, coalesce(g.name, v.to_value) as to_value, v.note, v.evidence
        from work_order_event v left join employee e using (employee_id)
+       left join employee g on v.kind = 'assigned' and g.employee_id::text = v.to_value
       where v.work_order_id = $1 order by v.work_order_event_id limit 1000`,
     [id],
   );

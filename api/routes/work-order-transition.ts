@@ -23,17 +23,19 @@ export async function transition(
   if (order.state !== body.from) {
     throw new ProblemError(
       'conflict',
-      `${order.number} is ${order.state} now, not ${body.from}; somebody changed it.`,
+      `${order.number} is ${words(order.state)} now, not ${words(body.from)}; somebody changed it.`,
       { existing },
     );
   }
   switch (judgeTransition(order.state, body.to, order.assigned_to, employee)) {
     case 'no such move':
-      throw new ProblemError('conflict', `An order that is ${order.state} cannot become ${body.to}.`, { existing });
+      throw new ProblemError('conflict', `An order that is ${words(order.state)} cannot become ${words(body.to)}.`, {
+        existing,
+      });
     case 'not yours':
       throw new ProblemError(
         'forbidden',
-        `Your role is ${employee.role}; you may not move ${order.number} from ${order.state} to ${body.to}.`,
+        `Your role is ${employee.role}; you may not move ${order.number} from ${words(order.state)} to ${words(body.to)}.`,
       );
     case 'allowed':
   }
@@ -44,6 +46,8 @@ export async function transition(
   }
   if (body.assigned_to !== undefined) await needEmployee(connection, body.assigned_to);
   let note = body.note;
+  if (body.to === 'on_hold' && body.hold_reason !== undefined)
+    note = `waits for ${words(body.hold_reason)}${note === '' ? '' : `: ${note}`}`;
   let into: number | undefined;
   if (body.to === 'merged' && body.merge_into !== undefined) {
     const target = await findMergeTarget(connection, id, body.merge_into);
@@ -66,15 +70,20 @@ export async function transition(
     },
   );
   if (!moved) {
-    throw new ProblemError('conflict', `${order.number} cannot become ${body.to} now.`, { existing });
+    throw new ProblemError('conflict', `${order.number} cannot become ${words(body.to)} now.`, { existing });
   }
   return into;
+}
+
+/** A code as people say it: in_progress is "in progress". */
+function words(code: string): string {
+  return code.replaceAll('_', ' ');
 }
 
 function needFields(body: z.output<typeof transitionBody>): void {
   const missing = missingFields(body);
   if (missing.length === 0) return;
-  throw new ProblemError('validation', `To become ${body.to} an order needs ${missing.join(' and ')}.`, {
+  throw new ProblemError('validation', `To become ${words(body.to)} an order needs ${missing.join(' and ')}.`, {
     errors: missing.map((field) => ({ field, value: body[field] ?? null, accepted: `a value, to become ${body.to}` })),
   });
 }
