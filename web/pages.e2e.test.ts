@@ -201,7 +201,7 @@ describe('work orders', () => {
     await page.getByRole('button', { name: 'Back' }).click();
     await page.getByRole('button', { name: 'Schedule' }).click();
     // Work can be given to everybody, not only to those who have some already.
-    await expect.poll(() => page.getByLabel('Who').locator('option').count()).toBe(await activeEmployees());
+    await expect.poll(() => page.getByLabel('Who').locator('option').count()).toBe((await activeEmployees()) + 1);
     await page.getByLabel('Who').selectOption({ index: 1 });
     await page.getByLabel(/^When/).fill('2030-01-02T07:30');
     await page.locator('form').getByRole('button', { name: 'Schedule' }).click();
@@ -212,6 +212,39 @@ describe('work orders', () => {
     await page.getByLabel('What it waits for').selectOption('parts');
     await page.locator('form').getByRole('button', { name: 'Put on hold' }).click();
     await page.locator('.fact', { hasText: 'State' }).getByText('On hold').waitFor();
+  });
+
+  test('what is typed stays when somebody else moves the order, and the keyboard stays where it was', async () => {
+    const id = await writeOrder(stage.database, 54, 'bearing', 2);
+    const page = await open(`/work-orders/${id}`);
+    const reject = page.getByRole('button', { name: 'Reject' });
+    await reject.focus();
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Why').waitFor();
+    await page.keyboard.press('Escape');
+    await expect.poll(() => reject.evaluate((button) => button === document.activeElement)).toBe(true);
+    await page.keyboard.press('Enter');
+    await page.getByLabel('Why').waitFor();
+    await page.keyboard.type('Seen before');
+    const other = await open(`/work-orders/${id}`);
+    await other.getByRole('button', { name: 'Approve' }).click();
+    await other.getByRole('button', { name: 'Schedule' }).waitFor();
+    await page.getByText(/is now approved \(by /).waitFor();
+    expect(await page.getByLabel('Why').inputValue()).toBe('Seen before');
+    expect(await page.locator('form').getByRole('button', { name: 'Reject' }).isDisabled()).toBe(true);
+  });
+
+  test('an order whose cause still holds is not closed by one press, and a closed one is reopened', async () => {
+    const id = await writeOrder(stage.database, 55, 'bearing', 2);
+    await stage.database.execute(
+      `update work_order set state = 'work_done', condition = 'active' where work_order_id = ${id}`,
+    );
+    const page = await open(`/work-orders/${id}`);
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByText('What raised this order still holds.').waitFor();
+    await page.locator('form').getByRole('button', { name: 'Close' }).click();
+    await expect(page.getByRole('button', { name: 'Reopen' }).waitFor()).resolves.toBeUndefined();
+    expect(await page.title()).toMatch(/^WO-\d+ /);
   });
 
   test('a report for which an order is open shows that order instead of a refusal', async () => {
@@ -374,7 +407,9 @@ describe('every page', () => {
     const page = await open('/no/such/page');
     await expect(page.getByText('There is no such page').waitFor()).resolves.toBeUndefined();
     await page.goto('/machines/999999');
-    await page.getByText('The machine could not be loaded').waitFor();
+    await page.getByRole('heading', { name: 'There is no such machine' }).waitFor();
+    await page.getByRole('link', { name: 'Back to the plant' }).click();
+    await page.locator('.tile').first().waitFor();
   });
 
   test('the theme is kept over a reload', async () => {

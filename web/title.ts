@@ -1,3 +1,4 @@
+import { signal } from '@preact/signals';
 import { plant } from './plant.ts';
 import type { Route } from './router.ts';
 
@@ -10,6 +11,9 @@ const names: Record<Exclude<Route['page'], 'line' | 'machine'>, string> = {
   login: 'Sign in',
   missing: 'No such page',
 };
+
+/** The order that its page shows, once it is loaded. */
+export const shownOrder = signal<{ number: string; title: string } | null>(null);
 
 /** What a browser's tab says: with a dozen of them open, the machine first and the product last. */
 export function titleOf(route: Route): string {
@@ -25,6 +29,10 @@ function nameOf(route: Route): string {
     case 'machine': {
       const machine = plant.value?.machines.find((one) => one.machine_id === route.id);
       return machine === undefined ? 'Machine' : `${machine.machine_title}, ${machine.line_title}`;
+    }
+    case 'work-order': {
+      const order = shownOrder.value;
+      return order === null ? names['work-order'] : `${order.number} ${order.title}`;
     }
     default:
       return names[route.page];

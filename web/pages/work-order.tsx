@@ -1,24 +1,35 @@
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { WorkOrderDetail, WorkOrderEvent, WorkOrderState } from '../../api/schemas/work-order.ts';
 import { get } from '../fetch.ts';
-import { onOrder, wantValues } from '../live/store.ts';
-import { Failed, Waiting } from '../parts/notice.tsx';
+import { isOpenOrder, onOrder, wantValues } from '../live/store.ts';
+import { Empty, Failed, Waiting } from '../parts/notice.tsx';
 import { ConditionWord, DueDate } from '../parts/order-words.tsx';
 import { useResource } from '../parts/resource.ts';
-import { TransitionForm, transitionLabels } from '../parts/transition-form.tsx';
+import { TransitionForm, transitionLabel } from '../parts/transition-form.tsx';
 import { Why } from '../parts/why.tsx';
 import { Fact, Moment, Place, Priority, sentenceCase } from '../parts/words.tsx';
+import { shownOrder } from '../title.ts';
 
 /** One work order: why it was raised, what may be done with it now, and all that happened to it. */
 export default function WorkOrderPage({ id }: { id: number }) {
   const order = useResource<WorkOrderDetail>(`order ${id}`, (abort) => get(`/work-orders/${id}`, abort));
   useEffect(() => wantValues({ values: 'none' }), []);
+  useEffect(() => {
+    shownOrder.value = order.value;
+    return () => {
+      shownOrder.value = null;
+    };
+  }, [order.value]);
   // Somebody else moved it, or the fault came back: the page shows that without being asked.
   useEffect(() => onOrder((changed) => changed.work_order_id === id && order.reload()), [id]);
   if (order.value === null)
     return order.error === null ? (
       <Waiting lines={10} />
+    ) : order.missing ? (
+      <Empty title="There is no such work order">
+        <a href="/work-orders">All work orders</a>
+      </Empty>
     ) : (
       <Failed what="The work order" error={order.error} retry={order.reload} />
     );
@@ -37,11 +48,13 @@ function Loaded({ order, reload }: { order: WorkOrderDetail; reload(): void }) {
             <Priority value={order.priority} /> {order.title}
           </h1>
         </div>
-        <dl class="facts">
+        <dl class="facts" id="order-state" tabIndex={-1}>
           <Fact name="State">{sentenceCase(order.state)}</Fact>
-          <Fact name="Condition">
-            <ConditionWord order={order} />
-          </Fact>
+          {isOpenOrder(order) && (
+            <Fact name="Condition">
+              <ConditionWord order={order} />
+            </Fact>
+          )}
           <Fact name="Due">
             <DueDate order={order} bare />
           </Fact>
@@ -99,31 +112,45 @@ function Loaded({ order, reload }: { order: WorkOrderDetail; reload(): void }) {
 }
 
 function Actions({ order, reload }: { order: WorkOrderDetail; reload(): void }) {
-  const chosen = useSignal<WorkOrderState | null>(null);
-  if (order.transitions.length === 0) return null;
+  const chosen = useSignal<{ from: WorkOrderState; to: WorkOrderState } | null>(null);
+  const section = useRef<HTMLElement>(null);
+  const left = useRef<WorkOrderState | null>(null);
+  // The form is gone, and the focus with it: back to the button that opened it.
+  useEffect(() => {
+    if (chosen.value === null && left.current !== null)
+      section.current?.querySelector<HTMLElement>(`[data-to="${left.current}"]`)?.focus();
+    left.current = null;
+  }, [chosen.value]);
+  if (order.transitions.length === 0 && chosen.value === null) return null;
   return (
-    <section class="panel">
+    <section class="panel" ref={section}>
       <h2>Next</h2>
-      {chosen.value === null || !order.transitions.includes(chosen.value) ? (
+      {chosen.value === null ? (
         <div class="actions">
           {inOrder(order.transitions).map((to, at) => (
             <button
               key={to}
               type="button"
               class={at === 0 ? 'primary' : to === 'rejected' || to === 'cancelled' ? 'danger' : ''}
-              onClick={() => (chosen.value = to)}
+              data-to={to}
+              onClick={() => (chosen.value = { from: order.state, to })}
             >
-              {transitionLabels[to]}
+              {transitionLabel(order.state, to)}
             </button>
           ))}
         </div>
       ) : (
         <TransitionForm
           order={order}
-          to={chosen.value}
+          {...chosen.value}
           done={() => {
             chosen.value = null;
             reload();
+            document.getElementById('order-state')?.focus();
+          }}
+          back={() => {
+            left.current = chosen.peek()?.to ?? null;
+            chosen.value = null;
           }}
         />
       )}

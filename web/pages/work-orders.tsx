@@ -216,10 +216,15 @@ function NewOrder({ machineId }: { machineId: number | null }) {
   return (
     <section class="panel">
       <h2>Report a problem</h2>
-      <form class="form" onSubmit={(event) => void submit(event)}>
+      <form
+        class="form"
+        onSubmit={(event) => void submit(event)}
+        onKeyDown={(event) => event.key === 'Escape' && setQuery({ new: null })}
+      >
         <label>
           Machine
           <select name="machine" required>
+            {machineId === null && <option value="" />}
             {lines.map((line) => (
               <optgroup key={line.line_id} label={`${line.site_title} – ${line.title}`}>
                 {machines

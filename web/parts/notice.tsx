@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
     <div class="notice">
-      <p class="notice-title">{title}</p>
+      <h2 class="notice-title">{title}</h2>
       {children !== undefined && <p>{children}</p>}
     </div>
   );

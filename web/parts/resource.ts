@@ -1,13 +1,17 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { sentenceFor } from '../fetch.ts';
+import { RequestError, sentenceFor } from '../fetch.ts';
 
 export interface Resource<Value> {
   /** The newest answer; stays while the next one is on the way, so that nothing flickers. */
   value: Value | null;
   error: string | null;
+  /** The server knows no such thing: asking again would not help. */
+  missing: boolean;
   loading: boolean;
   reload(): void;
 }
+
+type Shown<Value> = Omit<Resource<Value>, 'reload'> & { key: string };
 
 /**
  * Asks for something and keeps the answer. `key` names the question: another key asks anew and forgets the old answer.
@@ -18,10 +22,11 @@ export function useResource<Value>(
   ask: (abort: AbortSignal) => Promise<Value>,
   everySeconds?: number,
 ): Resource<Value> {
-  const [shown, show] = useState<{ key: string; value: Value | null; error: string | null; loading: boolean }>({
+  const [shown, show] = useState<Shown<Value>>({
     key,
     value: null,
     error: null,
+    missing: false,
     loading: true,
   });
   const [round, setRound] = useState(0);
@@ -30,13 +35,16 @@ export function useResource<Value>(
 
   useEffect(() => {
     const abort = new AbortController();
-    show((old) => (old.key === key ? { ...old, loading: true } : { key, value: null, error: null, loading: true }));
+    show((old) =>
+      old.key === key ? { ...old, loading: true } : { key, value: null, error: null, missing: false, loading: true },
+    );
     newest.current(abort.signal).then(
       (value) => {
-        if (!abort.signal.aborted) show({ key, value, error: null, loading: false });
+        if (!abort.signal.aborted) show({ key, value, error: null, missing: false, loading: false });
       },
       (error: unknown) => {
-        if (!abort.signal.aborted) show((old) => ({ ...old, error: sentenceFor(error), loading: false }));
+        const missing = error instanceof RequestError && error.status === 404;
+        if (!abort.signal.aborted) show((old) => ({ ...old, error: sentenceFor(error), missing, loading: false }));
       },
     );
     const timer = everySeconds === undefined ? undefined : setTimeout(again, everySeconds * 1000);
@@ -51,6 +59,7 @@ export function useResource<Value>(
     };
   }, [key, round, everySeconds]);
 
-  const present = shown.key === key ? shown : { value: null, error: null, loading: true };
-  return { value: present.value, error: present.error, loading: present.loading, reload: () => setRound((n) => n + 1) };
+  const present = shown.key === key ? shown : { value: null, error: null, missing: false, loading: true };
+  const { value, error, missing, loading } = present;
+  return { value, error, missing, loading, reload: () => setRound((n) => n + 1) };
 }

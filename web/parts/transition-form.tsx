@@ -3,15 +3,16 @@ import { useEffect } from 'preact/hooks';
 import type { TransitionBody, WorkOrderDetail, WorkOrderState } from '../../api/schemas/work-order.ts';
 import type { Employee } from '../../api/schemas/employee.ts';
 import { getAll, post, sentenceFor } from '../fetch.ts';
-import { openOrders } from '../live/store.ts';
+import { now, openOrders } from '../live/store.ts';
 import { me } from '../session.ts';
 import { Failed } from './notice.tsx';
 import { useResource } from './resource.ts';
 import { sentenceCase } from './words.tsx';
 import { formText } from './form-text.ts';
+import { focusOnAppearance } from './focus.ts';
 
 /** What the button says that moves an order into a state. */
-export const transitionLabels: Record<WorkOrderState, string> = {
+const labels: Record<WorkOrderState, string> = {
   proposed: 'Propose',
   approved: 'Approve',
   scheduled: 'Schedule',
@@ -24,6 +25,11 @@ export const transitionLabels: Record<WorkOrderState, string> = {
   merged: 'Merge',
 };
 
+/** The same; a closed order is not started but opened again. */
+export function transitionLabel(from: WorkOrderState, to: WorkOrderState): string {
+  return from === 'closed' && to === 'in_progress' ? 'Reopen' : labels[to];
+}
+
 const holdReasons = ['parts', 'permit', 'plant_condition', 'labour', 'vendor'] as const;
 const outcomes = {
   confirmed: 'Confirmed, repaired',
@@ -33,12 +39,24 @@ const outcomes = {
   deferred: 'Deferred',
 } as const;
 
-/** The few fields that one move needs, and nothing else. */
-export function TransitionForm({ order, to, done }: { order: WorkOrderDetail; to: WorkOrderState; done(): void }) {
+interface Props {
+  order: WorkOrderDetail;
+  to: WorkOrderState;
+  /** The state in which the form was opened. */
+  from: WorkOrderState;
+  done(): void;
+  back(): void;
+}
+
+/** The few fields that one move needs, and nothing else. What is typed stays when somebody else moves the order. */
+export function TransitionForm({ order, to, from, done, back }: Props) {
   const error = useSignal<string | null>(null);
   const busy = useSignal(false);
-  const needsNote = to === 'rejected' || to === 'cancelled' || order.state === 'closed';
-  const isPlain = to === 'approved' || (to === 'in_progress' && order.state !== 'closed') || to === 'closed';
+  const needsNote = to === 'rejected' || to === 'cancelled' || from === 'closed';
+  const stillActive = to === 'closed' && order.condition === 'active';
+  const isPlain = to === 'approved' || (to === 'in_progress' && from !== 'closed') || (to === 'closed' && !stillActive);
+  const label = transitionLabel(from, to);
+  const isMoved = order.state !== from && !busy.value;
 
   async function move(form: FormData): Promise<void> {
     const text = (name: string): string => formText(form, name);
@@ -70,7 +88,7 @@ export function TransitionForm({ order, to, done }: { order: WorkOrderDetail; to
   useEffect(() => {
     if (isPlain) void move(new FormData());
   }, []);
-  if (isPlain && error.value === null) return <p class="muted">{transitionLabels[to]} …</p>;
+  if (isPlain && error.value === null) return <p class="muted">{label} …</p>;
   return (
     <form
       class="form"
@@ -78,11 +96,19 @@ export function TransitionForm({ order, to, done }: { order: WorkOrderDetail; to
         event.preventDefault();
         void move(new FormData(event.currentTarget));
       }}
+      onKeyDown={(event) => event.key === 'Escape' && back()}
     >
+      {isMoved && (
+        <p class="warn" role="status">
+          {order.number} is now {order.state.replaceAll('_', ' ')} (by {order.events.at(-1)?.by ?? 'Millrace'}).
+        </p>
+      )}
+      {stillActive && <p class="warn">What raised this order still holds. Close it all the same?</p>}
       {to === 'on_hold' && (
         <label>
           What it waits for
-          <select name="hold_reason">
+          <select name="hold_reason" required ref={focusOnAppearance}>
+            <option value="" />
             {holdReasons.map((reason) => (
               <option key={reason} value={reason}>
                 {sentenceCase(reason)}
@@ -94,7 +120,8 @@ export function TransitionForm({ order, to, done }: { order: WorkOrderDetail; to
       {to === 'work_done' && (
         <label>
           What it was
-          <select name="outcome">
+          <select name="outcome" required ref={focusOnAppearance}>
+            <option value="" />
             {Object.entries(outcomes).map(([value, label]) => (
               <option key={value} value={value}>
                 {label}
@@ -108,14 +135,14 @@ export function TransitionForm({ order, to, done }: { order: WorkOrderDetail; to
           <Who order={order} />
           <label>
             When ({Intl.DateTimeFormat().resolvedOptions().timeZone.replace('_', ' ')})
-            <input type="datetime-local" name="scheduled_at" required />
+            <input type="datetime-local" name="scheduled_at" required min={startOfDay(now.peek())} />
           </label>
         </>
       )}
       {to === 'merged' && (
         <label>
           Into
-          <select name="merge_into" required>
+          <select name="merge_into" required ref={focusOnAppearance}>
             {others.map((other) => (
               <option key={other.work_order_id} value={other.work_order_id}>
                 {other.number} {other.title}
@@ -128,7 +155,12 @@ export function TransitionForm({ order, to, done }: { order: WorkOrderDetail; to
       {!isPlain && (
         <label>
           {needsNote ? 'Why' : 'Note (optional)'}
-          <textarea name="note" required={needsNote} maxLength={5000} />
+          <textarea
+            name="note"
+            required={needsNote}
+            maxLength={5000}
+            ref={needsNote || stillActive ? focusOnAppearance : null}
+          />
         </label>
       )}
       <p class="form-error" role="alert">
@@ -136,16 +168,26 @@ export function TransitionForm({ order, to, done }: { order: WorkOrderDetail; to
       </p>
       <div class="actions">
         {!isPlain && (
-          <button type="submit" class={needsNote ? 'danger' : 'primary'} disabled={busy}>
-            {transitionLabels[to]}
+          <button
+            type="submit"
+            class={needsNote ? 'danger' : 'primary'}
+            disabled={busy.value || !order.transitions.includes(to)}
+          >
+            {label}
           </button>
         )}
-        <button type="button" onClick={done}>
+        <button type="button" onClick={back} ref={isPlain ? focusOnAppearance : null}>
           Back
         </button>
       </div>
     </form>
   );
+}
+
+/** The viewer's midnight as a datetime-local field takes it: nobody plans work for a day that is over. */
+function startOfDay(ms: number): string {
+  const offset = new Date(ms).getTimezoneOffset() * 60_000;
+  return `${new Date(ms - offset).toISOString().slice(0, 10)}T00:00`;
 }
 
 /** Everybody to whom work can be given, those of the order's site first. */
@@ -165,7 +207,8 @@ function Who({ order }: { order: WorkOrderDetail }) {
   return (
     <label>
       Who
-      <select name="assigned_to" required>
+      <select name="assigned_to" required ref={focusOnAppearance}>
+        <option value="" />
         {groups.map(([label, members]) =>
           members.length === 0 ? null : (
             <optgroup key={label} label={label}>

@@ -14,6 +14,7 @@ export function Why({ order }: { order: WorkOrderDetail }) {
   const evidence = readEvidence(order.evidence);
   const zone = zoneOf(order.site_id);
   const created = Date.parse(order.created_at);
+  const facts = factsOf(evidence, zone);
   const around = `/machines/${order.machine_id}?from=${created - 4 * hourMs}&to=${created + hourMs / 2}`;
   const [first, more] = [evidence.trends.slice(0, openTrends), evidence.trends.slice(openTrends)];
   return (
@@ -51,7 +52,7 @@ export function Why({ order }: { order: WorkOrderDetail }) {
         </details>
       )}
       {evidence.modes.length > 0 && <Modes modes={evidence.modes} />}
-      <p class="muted small">{factsOf(evidence, zone).join(' · ')}</p>
+      {facts.length > 0 && <p class="muted small">{facts.join(' · ')}</p>}
       {order.origin === 'person' && evidence.trends.length === 0 && (
         <p class="muted">Reported by a person; no trend was frozen.</p>
       )}
@@ -70,7 +71,7 @@ export function Why({ order }: { order: WorkOrderDetail }) {
 function factsOf({ started_ms, confidence, facts }: Evidence, zone: string): string[] {
   return [
     ...(started_ms === null ? [] : [`Began ${formatMoment(started_ms, zone)} ${formatZone(started_ms, zone)}`]),
-    ...(confidence === null ? [] : [`${formatPercent(confidence, 0)} sure`]),
+    ...(confidence === null ? [] : [`Diagnosis ${formatPercent(confidence, 0)} sure`]),
     ...facts.map(([name, text]) => `${sentenceCase(name)}: ${text}`),
   ];
 }
@@ -82,8 +83,8 @@ function Symptoms({ rows, zone, around }: { rows: Symptom[]; zone: string; aroun
         <tr>
           <th>What was seen</th>
           <th class="num">Since</th>
-          <th class="num" title="How far from usual, in spreads of the usual">
-            Away
+          <th class="num" title="In spreads of what is usual">
+            From usual
           </th>
         </tr>
       </thead>
@@ -107,17 +108,20 @@ function formatDeviation(deviation: number): string {
 /** How well each failure mode explains what was seen. */
 function Modes({ modes }: { modes: Evidence['modes'] }) {
   return (
-    <ul class="modes" aria-label="How well each failure mode explains it">
-      {modes.map(([mode, score]) => (
-        <li key={mode}>
-          <span>{sentenceCase(mode)}</span>
-          <span class="meter-bar" aria-hidden="true">
-            <span style={`transform:scaleX(${score})`} />
-          </span>
-          <span class="num">{formatPercent(score, 0)}</span>
-        </li>
-      ))}
-    </ul>
+    <section>
+      <h3>How well each failure mode explains it</h3>
+      <ul class="modes">
+        {modes.map(([mode, score]) => (
+          <li key={mode}>
+            <span>{sentenceCase(mode)}</span>
+            <span class="meter-bar" aria-hidden="true">
+              <span style={`transform:scaleX(${score})`} />
+            </span>
+            <span class="num">{formatPercent(score, 0)}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
