@@ -1,10 +1,11 @@
 import { useComputed, useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import type { Alarm } from '../../api/schemas/alarm.ts';
 import { post, sentenceFor } from '../fetch.ts';
 import { formatUnit, formatValue } from '../format/numbers.ts';
-import { formatElapsed } from '../format/times.ts';
-import { now } from '../live/store.ts';
-import { Moment, Place, Priority } from './words.tsx';
+import { formatDuration } from '../format/times.ts';
+import { now, valueOf } from '../live/store.ts';
+import { Moment, Place, Priority, sentenceCase } from './words.tsx';
 import { formText } from './form-text.ts';
 import { focusOnAppearance } from './focus.ts';
 
@@ -13,13 +14,25 @@ export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?
   const open = useSignal(false);
   const error = useSignal<string | null>(null);
   const busy = useSignal(false);
-  const lasted = useComputed(() =>
-    formatElapsed(
-      (alarm.returned_at === null ? now.value : Date.parse(alarm.returned_at)) - Date.parse(alarm.raised_at),
-    ),
-  );
-  const needs = alarm.state === 'unacknowledged' || alarm.state === 'returned_unacknowledged';
   const unit = formatUnit(alarm.unit ?? '');
+  const row = useRef<HTMLLIElement>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  const lasted = useComputed(() => {
+    const end = alarm.returned_at === null ? now.value : Date.parse(alarm.returned_at);
+    return formatDuration(Math.max(0, end - Date.parse(alarm.raised_at)) / 1000);
+  });
+  // Only the page of the machine hears values; elsewhere the last one heard may be long past.
+  const present = useComputed(() => {
+    if (withPlace || !alarm.active || alarm.signal_id === null || alarm.kind === 'fault_code') return '';
+    const value = valueOf(alarm.signal_id).value?.value ?? null;
+    return value === null ? '' : ` · now ${formatValue(value)} ${unit}`;
+  });
+  const needs = alarm.state === 'unacknowledged' || alarm.state === 'returned_unacknowledged';
+
+  function close(): void {
+    open.value = false;
+    button.current?.focus();
+  }
 
   async function acknowledge(event: Event): Promise<void> {
     event.preventDefault();
@@ -29,6 +42,8 @@ export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?
     try {
       await post(`/alarms/${alarm.alarm_id}/acknowledge`, { note });
       open.value = false;
+      // The button goes with what it was for; the row stays where the reader is.
+      row.current?.focus();
     } catch (failure) {
       error.value = sentenceFor(failure);
     }
@@ -36,23 +51,23 @@ export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?
   }
 
   return (
-    <li class={`alarm-row ${needs ? 'alarm-new' : ''}`} data-alarm={alarm.alarm_id}>
+    <li class={`alarm-row ${needs ? 'alarm-new' : ''}`} data-alarm={alarm.alarm_id} tabIndex={-1} ref={row}>
       <Priority value={alarm.priority} />
       <div class="alarm-what">
         {withPlace && <Place row={alarm} />}
-        <span class="alarm-message">{alarm.message}</span>
+        <span class="alarm-message">{messageOf(alarm, unit)}</span>
         <span class="muted small">
-          {kindWords[alarm.kind]} · <Moment at={alarm.raised_at} site={alarm.site_id} /> ·{' '}
-          {alarm.active ? 'for' : 'lasted'} {lasted}
+          {!alarm.kind.startsWith('limit') && `${kindWords[alarm.kind]} · `}
+          <Moment at={alarm.raised_at} site={alarm.site_id} /> · {alarm.active ? 'for' : 'lasted'} {lasted}
           {alarm.value !== null &&
             alarm.signal_id !== null &&
             alarm.kind !== 'fault_code' &&
-            ` · ${formatValue(alarm.value)} ${unit}`}
-          {alarm.limit_value !== null && ` (limit ${formatValue(alarm.limit_value)})`}
+            ` · ${formatValue(alarm.value)} ${unit} when raised`}
           {alarm.peak_value !== null &&
             alarm.signal_id !== null &&
             alarm.peak_value !== alarm.value &&
             ` · peak ${formatValue(alarm.peak_value)} ${unit}`}
+          {present}
           {alarm.occurrences > 1 && ` · ${alarm.occurrences} times in 24 h`}
         </span>
         {alarm.shelved_by !== null && <span class="muted small">Shelved by {alarm.shelved_by}</span>}
@@ -65,12 +80,16 @@ export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?
       </div>
       <span class="alarm-state">{stateWords[alarm.state]}</span>
       {needs && (
-        <button type="button" aria-expanded={open} onClick={() => (open.value = !open.value)}>
+        <button ref={button} type="button" aria-expanded={open} onClick={() => (open.value = !open.value)}>
           Acknowledge
         </button>
       )}
       {open.value && (
-        <form class="alarm-form" onSubmit={(event) => void acknowledge(event)}>
+        <form
+          class="alarm-form"
+          onSubmit={(event) => void acknowledge(event)}
+          onKeyDown={(event) => event.key === 'Escape' && close()}
+        >
           <label>
             Note (optional)
             <input name="note" maxLength={2000} ref={focusOnAppearance} placeholder="What you saw or did" />
@@ -85,6 +104,19 @@ export function AlarmRow({ alarm, withPlace = true }: { alarm: Alarm; withPlace?
       )}
     </li>
   );
+}
+
+/**
+ * What the alarm is about, without the values of its beginning: read an hour later, "is 78.17 A" would be taken for the
+ * present. The machine is named as on the page.
+ */
+function messageOf(
+  { kind, message, signal_name, limit_value, machine_name, machine_title }: Alarm,
+  unit: string,
+): string {
+  if (kind.startsWith('limit') && signal_name !== null && limit_value !== null)
+    return `${sentenceCase(signal_name)} beyond its ${kindWords[kind].toLowerCase()} of ${formatValue(limit_value)} ${unit}`;
+  return message.replace(machine_name, machine_title);
 }
 
 /** What made the alarm; the last four are about the data, not about the machine. */
