@@ -1,4 +1,4 @@
-import { useComputed } from '@preact/signals';
+import { type ReadonlySignal, useComputed } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import type { Machine } from '../../api/schemas/machine.ts';
 import type { OeeFigures } from '../../api/schemas/oee.ts';
@@ -80,23 +80,23 @@ function Totals({ sites, machines }: { sites: Site[]; machines: Machine[] }) {
         <span class="num" title="Quality">
           Q
         </span>
-        <span class="num">Good / ideal</span>
+        <span class="num" title="Good pieces / what the ideal cycle allows">
+          Good
+        </span>
         <span>Machines and time in state</span>
         <span class="num">Open</span>
       </div>
       <div class="row row-plant">
-        <h2>
-          All sites
-          <span class="row-note">
-            {formatCount(sites.length)} sites, {formatCount(machines.length)} machines
-          </span>
-        </h2>
+        <h2>All sites</h2>
         <Meter read={figures} ratio="oee" />
         <Meter read={figures} ratio="availability" />
         <Meter read={figures} ratio="performance" />
         <Meter read={figures} ratio="quality" />
         <Counts read={figures} withIdeal={false} />
-        <StateStrip machines={machines} />
+        <StateStrip
+          machines={machines}
+          note={`${formatCount(sites.length)} sites, ${formatCount(machines.length)} machines`}
+        />
         <span />
       </div>
     </section>
@@ -124,14 +124,13 @@ function SiteSection({ site, lines, machines }: { site: Site; lines: Line[]; mac
             </span>
             <span class="site-clock">{clock}</span>
           </span>
-          <span class="row-note">{shift}</span>
         </h2>
         <Meter read={figures} ratio="oee" />
         <Meter read={figures} ratio="availability" />
         <Meter read={figures} ratio="performance" />
         <Meter read={figures} ratio="quality" />
         <Counts read={figures} withIdeal={false} />
-        <StateStrip machines={machines} />
+        <StateStrip machines={machines} note={shift} />
         <span />
       </div>
       {lines.map((line) => (
@@ -238,8 +237,8 @@ function OpenCount({
   );
 }
 
-/** How many machines are in which state, most urgent first. */
-export function StateStrip({ machines }: { machines: Machine[] }) {
+/** How many machines are in which state, most urgent first, and what else is to be said of the site. */
+function StateStrip({ machines, note }: { machines: Machine[]; note: ReadonlySignal<string> | string }) {
   const counts = useComputed(() => {
     const found = new Map<string, number>();
     for (const machine of machines) {
@@ -260,6 +259,7 @@ export function StateStrip({ machines }: { machines: Machine[] }) {
           </span>
         );
       })}
+      <span class="row-note">{note}</span>
     </span>
   );
 }

@@ -53,7 +53,7 @@ export function figuresNote(
   // Time before the first reading is neither planned nor missing, so coverage alone would call a minute a whole shift.
   const heard = heardSeconds(figures);
   const elapsed = shift === null ? 0 : (Date.parse(row.computed_to) - Date.parse(shift.started_at)) / 1000;
-  if (heard < elapsed / 2) return { text: `only ${formatDuration(heard)} heard`, tone: 'minor' };
+  if (heard < elapsed / 2) return { text: `only ${formatDuration(heard)} heard`, tone: 'plain' };
   const [flag] = figures.flags;
   return flag === undefined ? null : { text: flagNotes[flag], tone: 'minor' };
 }

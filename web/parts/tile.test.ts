@@ -3,7 +3,7 @@ import { shortTitle } from './tile.tsx';
 
 test.each([
   ['Coolant pump 1', 'Pump', '1'],
-  ['Conveyor 12', 'Conveyor', '12'],
+  ['Conveyor 12', 'Convey.', '12'],
   ['Compressor 1', 'Compr.', '1'],
   ['CNC mill 2', 'Mill', '2'],
   ['Press', 'Press', ''],

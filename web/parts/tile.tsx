@@ -22,7 +22,7 @@ export function shortTitle(title: string, whole: boolean): { stem: string; numbe
 }
 
 /** Letters that fit into a tile of the overview beside a number, on a screen of 1440 px. */
-const longestWord = 9;
+const longestWord = 7;
 
 /**
  * One machine on the overview: what it does, for how long, and whether somebody has to come. Each piece of text hangs on
