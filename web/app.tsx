@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { Me } from '../api/schemas/session.ts';
 import { get, sentenceFor, signedIn } from './fetch.ts';
 import { formatCount } from './format/numbers.ts';
-import { alarmCounts, isMoving, startLive, workOrderCounts } from './live/store.ts';
+import { alarmCounts, connection, isMoving, startLive, workOrderCounts } from './live/store.ts';
 import Login from './pages/login.tsx';
 import Overview from './pages/overview.tsx';
 import { ConnectionChip, DisconnectedBar } from './parts/connection.tsx';
@@ -45,7 +45,12 @@ export function App() {
   }
   useEffect(ask, []);
 
-  if (signedIn.value === false) return <Login ended={me.value !== null} />;
+  const isLogin = signedIn.value === false;
+  useEffect(() => {
+    if (isLogin) document.title = titleOf({ page: 'login' });
+  }, [isLogin]);
+
+  if (isLogin) return <Login ended={me.value !== null} />;
   if (error.value !== null)
     return (
       <main class="login">
@@ -146,7 +151,8 @@ function Page() {
 function Lazy({ name, id }: { name: keyof typeof pages; id: number }) {
   const loaded = useSignal<{ default: ComponentType<{ id: number }> } | null>(null);
   const failed = useSignal(false);
-  useEffect(() => {
+  const load = (): void => {
+    failed.value = false;
     pages[name]().then(
       (module) => {
         loaded.value = module;
@@ -155,10 +161,15 @@ function Lazy({ name, id }: { name: keyof typeof pages; id: number }) {
         failed.value = true;
       },
     );
-  }, [name]);
-  // A chunk that is gone means that a newer version has been installed since this page was opened.
+  };
+  useEffect(load, [name]);
+  // A chunk that is gone while the server is there means that a newer version has been installed meanwhile.
   if (failed.value)
-    return <Failed what="This page" error="A newer version may have been installed." retry={() => location.reload()} />;
+    return connection.value.state === 'live' ? (
+      <Failed what="This page" error="A newer version may have been installed." retry={() => location.reload()} />
+    ) : (
+      <Failed what="This page" error="The server cannot be reached from this browser." retry={load} />
+    );
   if (loaded.value === null) return <Waiting lines={12} />;
   const Component = loaded.value.default;
   return <Component key={id} id={id} />;

@@ -167,6 +167,8 @@ export function hear(message: LiveMessage): void {
       if (a !== undefined) alarmCounts.value = a.counts;
       if (w !== undefined) workOrderCounts.value = w.counts;
       void loadLists();
+      // The next heartbeat says when the last batch was stored; what was known of it is as old as the silence.
+      lastStoredAt.value = null;
       // What is asked for now must reach to now, and not to where the clock stood while nothing was heard.
       now.value = wallNow.value = serverTime.now();
       if (hasBegun) resumed.value++;

@@ -49,11 +49,13 @@ export function openStream(
   let failures = 0;
   let state: Connection['state'] | undefined;
   let closed = false;
+  /** When the server was last heard, by its own clock: what is lost has been old since then, not since it was noticed. */
+  let heardAt = now();
 
   function become(next: Connection['state']): void {
     if (state === next) return;
     state = next;
-    tell({ name: 'connection', data: { state: next, since_ms: now() } });
+    tell({ name: 'connection', data: { state: next, since_ms: next === 'lost' ? heardAt : now() } });
   }
 
   function feedWatchdog(): void {
@@ -74,6 +76,7 @@ export function openStream(
         feedWatchdog();
         failures = 0;
         tell({ name, data: JSON.parse((event as MessageEvent<string>).data) } as LiveMessage);
+        heardAt = now();
         become('live');
       });
     opened.onerror = () => {

@@ -3,7 +3,7 @@ import type { Ledger, RejectedPage } from '../../api/schemas/ledger.ts';
 import type { Gateway, Source, SourcesAnswer } from '../../api/schemas/source.ts';
 import { get } from '../fetch.ts';
 import { formatBytes, formatCount, unknownFigure } from '../format/numbers.ts';
-import { formatAgo, formatMoment } from '../format/times.ts';
+import { formatAgo, formatMoment, formatRecent } from '../format/times.ts';
 import { now, wantValues } from '../live/store.ts';
 import { DiscoveredList } from '../parts/discovered-list.tsx';
 import { Icon } from '../parts/icon.tsx';
@@ -15,6 +15,9 @@ import { signOut } from '../session.ts';
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 /** A source whose clock is further off than this is shown as wrong. */
 const skewLimitMs = 2000;
+
+/** A connection over which nothing has come for so long is no proof of life. */
+const silentMs = 60_000;
 
 /** Where every dash of the other pages leads: what came in, what did not, and why. */
 export default function DataPage() {
@@ -132,6 +135,7 @@ function Sources() {
 
 function SourceRow({ source }: { source: Source }) {
   const silentSince = source.last_message_at === null ? null : Date.parse(source.last_message_at);
+  const isSilent = silentSince !== null && source.received_per_second === 0 && now.value - silentSince > silentMs;
   const skewed = source.skew_ms !== null && Math.abs(source.skew_ms) > skewLimitMs;
   return (
     <tr class={source.connected === false ? 'offline' : ''}>
@@ -142,7 +146,13 @@ function SourceRow({ source }: { source: Source }) {
         {source.connected === false && (
           <b>No connection{silentSince !== null && ` since ${formatMoment(silentSince, zone)}`}</b>
         )}
-        {source.connected === true && 'Connected'}
+        {source.connected === true && (
+          <>
+            Connected
+            {silentSince === null && <span class="muted">, nothing heard yet</span>}
+            {isSilent && <span class="warn">, silent since {formatRecent(silentSince, zone, now.value)}</span>}
+          </>
+        )}
         {source.connected === null && <span class="muted">does not say</span>}
       </td>
       <td>{silentSince === null ? 'never' : formatAgo(silentSince, now.value)}</td>
