@@ -25,10 +25,11 @@ export function formatClockSeconds(ms: number | null | undefined, zone: string):
   return formatter(zone, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }).format(ms);
 }
 
-/** "20 Nov, 10:42" in the zone, as the locale orders it. */
-export function formatMoment(ms: number | null | undefined, zone: string): string {
+/** "20 Nov, 10:42" in the zone, as the locale orders it, or "20 Nov 2025, 10:42". */
+export function formatMoment(ms: number | null | undefined, zone: string, withYear = false): string {
   if (ms == null || Number.isNaN(ms)) return unknownFigure;
   return formatter(zone, {
+    ...(withYear ? { year: 'numeric' } : {}),
     day: 'numeric',
     month: 'short',
     hour: '2-digit',
@@ -49,11 +50,13 @@ export function formatSpan(from: number, to: number, zone: string): string {
   }).formatRange(from, to);
 }
 
-/** The clock time alone for the day of `nowMs` in that zone, and the date with it for any other day. */
+/** The clock time alone for the day of `nowMs` in that zone, the date with it for any other day, and the year for another. */
 export function formatRecent(ms: number | null | undefined, zone: string, nowMs: number): string {
   if (ms == null || Number.isNaN(ms)) return unknownFigure;
   const day = formatter(zone, { year: 'numeric', month: '2-digit', day: '2-digit' });
-  return day.format(ms) === day.format(nowMs) ? formatClock(ms, zone) : formatMoment(ms, zone);
+  const year = formatter(zone, { year: 'numeric' });
+  if (day.format(ms) === day.format(nowMs)) return formatClock(ms, zone);
+  return formatMoment(ms, zone, year.format(ms) !== year.format(nowMs));
 }
 
 /** The zone's short name at that moment: "CET", "GMT+5:30". */

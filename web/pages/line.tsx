@@ -61,7 +61,7 @@ function Loaded({ line, machines }: { line: Line; machines: Machine[] }) {
       : `${shift.name} shift ${formatClock(from, zone)}–${formatClock(to, zone)}`;
   return (
     <div class="page">
-      <Heading line={line} title={`${title} ${formatZone(to, zone)}`} />
+      <Heading line={line} machines={machines} title={`${title} ${formatZone(to, zone)}`} />
       <div class="tiles line-tiles">
         {machines.map((machine) => (
           <Tile key={machine.machine_id} machine={machine} focusable />
@@ -97,7 +97,8 @@ function Loaded({ line, machines }: { line: Line; machines: Machine[] }) {
   );
 }
 
-function Heading({ line, title }: { line: Line; title: string }) {
+function Heading({ line, machines, title }: { line: Line; machines: Machine[]; title: string }) {
+  const constraint = machines.find((machine) => machine.is_constraint);
   const live = oeeOf('line', line.line_id);
   const figures = (): OeeFigures | null => live.value?.figures ?? null;
   const note = useComputed(() => figuresNote(live.value, shiftOf(line.site_id), now.value));
@@ -133,7 +134,10 @@ function Heading({ line, title }: { line: Line; title: string }) {
         <Fact name="Ideal so far">{formatCount(counts.value?.ideal)}</Fact>
       </dl>
       <div class="heading-note">
-        <LossBar parts={counts.value?.parts ?? []} />
+        <LossBar
+          parts={counts.value?.parts ?? []}
+          note={`time of ${constraint === undefined ? 'all machines' : `${constraint.machine_title}, where the line is measured`}`}
+        />
       </div>
     </header>
   );

@@ -6,7 +6,7 @@ import type { Reliability } from '../../api/schemas/reliability.ts';
 import type { WorkOrder } from '../../api/schemas/work-order.ts';
 import { liveRanges, parseRange, type Range, zoomQuery } from '../chart/range.ts';
 import { get } from '../fetch.ts';
-import { formatCount, formatPercent, unknownFigure } from '../format/numbers.ts';
+import { formatCount, formatPercent } from '../format/numbers.ts';
 import { formatClock, formatDuration, formatSpan, formatZone } from '../format/times.ts';
 import { isOpenOrder, now, oeeOf, openAlarms, openOrders, shiftOf, wantValues } from '../live/store.ts';
 import { AlarmRow } from '../parts/alarm-row.tsx';
@@ -28,6 +28,10 @@ export default function MachinePage({ id }: { id: number }) {
   if (machine.value === null)
     return machine.error === null ? (
       <Waiting lines={14} />
+    ) : machine.missing ? (
+      <Empty title="There is no such machine">
+        <a href="/">Back to the plant</a>
+      </Empty>
     ) : (
       <Failed what="The machine" error={machine.error} retry={machine.reload} />
     );
@@ -206,7 +210,12 @@ function OrderPanel({ machine }: { machine: MachineDetail }) {
 /** "MTBF is more than 21 s" helps nobody. */
 const leastBoundSeconds = 3600;
 
+function hasBound(row: Reliability): boolean {
+  return row.mtbf_operating_seconds === null && row.mtbf_operating_lower_seconds >= leastBoundSeconds;
+}
+
 function ReliabilityPanel({ rows }: { rows: Reliability[] }) {
+  const [newest] = rows;
   return (
     <section class="panel">
       <h2>Reliability</h2>
@@ -216,6 +225,7 @@ function ReliabilityPanel({ rows }: { rows: Reliability[] }) {
           <thead>
             <tr>
               <th>Days</th>
+              <th title="Time running, idle, starved, held, in setup, or down">Seen</th>
               <th>MTBF</th>
               <th>MTTR</th>
               <th>Avail.</th>
@@ -226,11 +236,10 @@ function ReliabilityPanel({ rows }: { rows: Reliability[] }) {
             {rows.map((row) => (
               <tr key={row.window_days}>
                 <td>{row.window_days}</td>
+                <td>{formatDuration(row.operating_seconds + row.down_seconds)}</td>
                 <td>
-                  {row.mtbf_operating_seconds === null
-                    ? row.mtbf_operating_lower_seconds < leastBoundSeconds
-                      ? unknownFigure
-                      : `≥ ${formatDuration(row.mtbf_operating_lower_seconds)}`
+                  {hasBound(row)
+                    ? `≥ ${formatDuration(row.mtbf_operating_lower_seconds)}`
                     : formatDuration(row.mtbf_operating_seconds)}
                 </td>
                 <td>{formatDuration(row.mttr_restore_seconds)}</td>
@@ -241,7 +250,13 @@ function ReliabilityPanel({ rows }: { rows: Reliability[] }) {
           </tbody>
         </table>
       )}
-      {rows.some((row) => row.mtbf_operating_seconds === null) && (
+      {newest !== undefined && (
+        <p class="muted small">
+          Availability here counts failures only, not every stop. As of{' '}
+          <Moment at={newest.computed_at} site={newest.site_id} />.
+        </p>
+      )}
+      {rows.some(hasBound) && (
         <p class="muted small">
           Too few failures for a mean: MTBF is longer than this with {formatPercent(0.9, 0)} confidence.
         </p>

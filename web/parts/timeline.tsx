@@ -138,8 +138,8 @@ export function hourMarks(from_ms: number, to_ms: number): number[] {
   return marks;
 }
 
-/** Where the time went, as one bar whose parts sum to all of it. */
-export function LossBar({ parts }: { parts: { state: MachineStateName; seconds: number }[] }) {
+/** Where the time went, as one bar whose parts sum to all of it; `note` says whose time. */
+export function LossBar({ parts, note }: { parts: { state: MachineStateName; seconds: number }[]; note: string }) {
   const total = parts.reduce((sum, part) => sum + part.seconds, 0);
   if (total <= 0) return <p class="muted">Nothing recorded yet</p>;
   const shown = parts.filter((part) => part.seconds > 0);
@@ -162,6 +162,7 @@ export function LossBar({ parts }: { parts: { state: MachineStateName; seconds: 
             <span class="muted">{Math.round((part.seconds / total) * 100)} %</span>
           </li>
         ))}
+        <li class="muted">{note}</li>
       </ul>
     </div>
   );

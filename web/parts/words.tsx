@@ -30,7 +30,7 @@ export function Moment({ at, site, zone = true }: { at: string | null; site: num
   const ms = Date.parse(at);
   const place = zoneOf(site);
   return (
-    <time dateTime={at} title={`${formatMoment(ms, place)} ${place}`}>
+    <time dateTime={at} title={`${formatMoment(ms, place, true)} ${place}`}>
       {formatRecent(ms, place, now.peek())}
       {zone && <span class="zone"> {formatZone(ms, place)}</span>}
     </time>
