@@ -66,7 +66,8 @@ export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
     const patience = silentIntervals * signal.expected_interval_seconds + (columns.current.bucket_seconds ?? 0);
     const end = Math.min(to, now.peek() / 1000);
     plot.current.show(columns.current, from, to, silentSince(columns.current, from, end, patience));
-    shown.value++;
+    // Peeked at: an effect that draws must not hang on its own drawing, or it draws as often as the screen does.
+    shown.value = shown.peek() + 1;
   }
 
   /** Lets go of the cursor, and with it of the picture that stood still under it. */
