@@ -6,6 +6,7 @@ import type { StreamEvents, ValuesEvent } from '../../api/schemas/stream.ts';
 import type { WorkOrder, WorkOrderCounts } from '../../api/schemas/work-order.ts';
 import type { Me } from '../../api/schemas/session.ts';
 import { get, getAll, signedIn } from '../fetch.ts';
+import { isOpenAlarm, isOpenOrder } from './open.ts';
 import { createServerTime } from './server-time.ts';
 import type { Connection, LiveMessage } from './stream.ts';
 import { joinTabs, type Tabs } from './tabs.ts';
@@ -276,13 +277,6 @@ function applyOrders(event: StreamEvents['work_orders']): void {
   if (openOrders.value !== null && event.items.length > 0)
     openOrders.value = replaced<WorkOrder>(openOrders.value, event.items, (o) => o.work_order_id, isOpenOrder);
   for (const order of event.items) for (const listener of orderListeners) listener(order);
-}
-
-export function isOpenAlarm(alarm: Alarm): boolean {
-  return alarm.active || alarm.state === 'returned_unacknowledged' || alarm.state === 'unacknowledged';
-}
-export function isOpenOrder(order: Pick<WorkOrder, 'state'>): boolean {
-  return !['closed', 'rejected', 'cancelled', 'merged'].includes(order.state);
 }
 
 function replaced<Row>(

@@ -8,7 +8,8 @@ import { liveRanges, parseRange, type Range, zoomQuery } from '../chart/range.ts
 import { get } from '../fetch.ts';
 import { formatCount, formatPercent } from '../format/numbers.ts';
 import { formatClock, formatDuration, formatSpan, formatZone } from '../format/times.ts';
-import { isOpenOrder, now, oeeOf, openAlarms, openOrders, shiftOf, wantValues } from '../live/store.ts';
+import { isOpenOrder } from '../live/open.ts';
+import { now, oeeOf, openAlarms, openOrders, shiftOf, wantValues } from '../live/store.ts';
 import { AlarmRow } from '../parts/alarm-row.tsx';
 import { figuresNote, idealCount, Meter, type Ratio, ratioNames } from '../parts/figures.tsx';
 import { Empty, Failed, Waiting } from '../parts/notice.tsx';

@@ -1,7 +1,8 @@
 import { useComputed } from '@preact/signals';
 import type { WorkOrder } from '../../api/schemas/work-order.ts';
 import { formatDuration } from '../format/times.ts';
-import { isOpenOrder, now } from '../live/store.ts';
+import { isOpenOrder } from '../live/open.ts';
+import { now } from '../live/store.ts';
 import { Moment } from './words.tsx';
 
 /** Whether what raised the order still holds. */
