@@ -3,17 +3,19 @@ import { checksumSql } from './workload.ts';
 
 /** What must hold before a figure counts. Each answers the reasons why it does not. */
 
-/** Rows and checksum in the database equal what the publisher says that it sent. */
+/** Rows and checksum in the database, of some signals or of all, equal what the publisher says that it sent. */
 export async function gateRows(
   { database }: BenchDatabase,
   sent: { readings: number; checksum: string },
   fromMs: number,
   toMs: number,
+  signalIds?: readonly number[],
 ): Promise<string[]> {
   const [stored] = await database.query<{ rows: number; checksum: string }>(
     `select count(*)::float8 as rows, ${checksumSql} as checksum from reading
-      where time >= to_timestamp($1::float8 / 1000) and time <= to_timestamp($2::float8 / 1000)`,
-    [fromMs, toMs],
+      where time >= to_timestamp($1::float8 / 1000) and time <= to_timestamp($2::float8 / 1000)
+        and ($3::int[] is null or signal_id = any($3))`,
+    [fromMs, toMs, signalIds ?? null],
   );
   if (stored?.rows !== sent.readings) {
     return [`${sent.readings} readings were sent, ${stored?.rows} are stored; ${await describeBooks(database)}`];

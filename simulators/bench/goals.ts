@@ -112,6 +112,7 @@ export const goals: readonly Goal[] = [
     goal: 'sustained, lag p99 ≤ 2 s, memory flat over an hour',
     figures: [
       ['tenfold', 'everything stored that came'],
+      ['tenfold', 'sent → stored, p99'],
       ['tenfold', 'source time → stored, p99'],
       ['tenfold', 'memory of ingest, analytics and API: growth'],
     ],

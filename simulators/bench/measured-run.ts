@@ -1,8 +1,8 @@
-import { monotonic, now, pause } from '../../core/clock.ts';
-import { decodeFeedPayload, feedChannel } from '../../core/feed.ts';
+import { monotonic, pause } from '../../core/clock.ts';
 import type { BenchBroker } from './bench-broker.ts';
 import type { BenchDatabase } from './bench-database.ts';
 import type { BenchProcess } from './bench-process.ts';
+import { eachLag, watchCommits } from './commits.ts';
 import { processUsage } from './process-usage.ts';
 import type { PublishOrder, Publisher, PublishReport } from './publisher.ts';
 import { quantile } from './statistics.ts';
@@ -18,7 +18,7 @@ export interface MeasuredRun {
   seconds: number;
   cpu: { ingest: number; broker: number; database: number; publisher: number };
   wal_bytes: number;
-  /** Source time to commit, of readings of up to 200 batches; only for paced runs. */
+  /** Source time to commit, of readings of up to 200 batches; NaN unless the run was paced. */
   lag_ms: { p50: number; p99: number; max: number };
 }
 
@@ -36,33 +36,15 @@ type Counted = 'stored' | 'duplicate';
 /** When nothing more has been committed for so long, the rest is missing. Retries of a batch are at most a second apart. */
 const usualPatienceMs = 20_000;
 
-/**
- * Publishes and waits until everything is committed. When a batch was committed is seen by listening: NOTIFY comes after
- * COMMIT, and the gateway's sequence read then names every batch that is in.
- */
+/** Publishes and waits until everything is committed. */
 export async function runIngest(
   rig: Rig,
   order: PublishOrder,
   { counts = 'stored', patienceMs = usualPatienceMs }: { counts?: Counted; patienceMs?: number } = {},
 ): Promise<MeasuredRun> {
   const { database, broker, ingest, publisher } = rig;
-  const commits: { sequence: number; at_ms: number }[] = [];
-  const listening = new AbortController();
-  const readSequence = async (): Promise<void> => {
-    const [gateway] = await database.database.query<{ last_sequence: number }>(
-      'select last_sequence from gateway where gateway_id = 1',
-    );
-    commits.push({ sequence: gateway?.last_sequence ?? 0, at_ms: now() });
-  };
-  const listen = database.database.listen(
-    feedChannel,
-    () => void readSequence().catch(() => undefined),
-    listening.signal,
-  );
+  const watch = await watchCommits(database);
   const before = await books(database, counts);
-  const [first] = await database.database.query<{ sequence: number }>(
-    'select coalesce(max(last_sequence), 0)::float8 as sequence from gateway',
-  );
   const usage = (): MeasuredRun['cpu'] => ({
     ingest: processUsage(ingest.pid).cpu_seconds,
     broker: processUsage(broker.pid).cpu_seconds,
@@ -83,9 +65,9 @@ export async function runIngest(
   }
   const cpuAfter = usage();
   const walAfter = await database.walBytes();
-  await readSequence();
-  listening.abort();
-  await listen;
+  await watch.stop();
+  const lags: number[] = [];
+  if (order.paced) await eachLag(database, watch, { batches: 200, rows: 1000 }, (lag) => lags.push(lag));
   const seconds = (after.last_commit_ms - report.started_at_ms) / 1000;
   const stored = after.ended - before.ended;
   return {
@@ -101,9 +83,7 @@ export async function runIngest(
       publisher: cpuAfter.publisher - cpuBefore.publisher,
     },
     wal_bytes: walAfter - walBefore,
-    lag_ms: order.paced
-      ? await readLags(database, first?.sequence ?? 0, commits)
-      : { p50: Number.NaN, p99: Number.NaN, max: Number.NaN },
+    lag_ms: { p50: quantile(lags, 0.5), p99: quantile(lags, 0.99), max: quantile(lags, 1) },
   };
 }
 
@@ -116,26 +96,4 @@ async function books(
             (select coalesce(extract(epoch from max(stored_at)) * 1000, 0)::float8 from reading_batch) as last_commit_ms from ledger`,
   );
   return row ?? { ended: 0, lost: 0, last_commit_ms: 0 };
-}
-
-/** How long readings took from their source time to their commit: all readings of evenly chosen batches. */
-async function readLags(
-  { database }: BenchDatabase,
-  after: number,
-  commits: readonly { sequence: number; at_ms: number }[],
-): Promise<MeasuredRun['lag_ms']> {
-  const batches = await database.query<{ sequence: number; payload: Buffer }>(
-    `select sequence::float8 as sequence, payload from reading_batch
-      where sequence > $1 and sequence % greatest(1, (select count(*) / 200 from reading_batch where sequence > $1)) = 0 order by sequence`,
-    [after],
-  );
-  const lags: number[] = [];
-  for (const { sequence, payload } of batches) {
-    const committed = commits.find((commit) => commit.sequence >= sequence)?.at_ms;
-    if (committed === undefined) continue;
-    const { readings } = decodeFeedPayload(payload);
-    const step = Math.max(1, Math.floor(readings.length / 1000));
-    for (let row = 0; row < readings.length; row += step) lags.push(committed - (readings.time_us[row] ?? 0) / 1000);
-  }
-  return { p50: quantile(lags, 0.5), p99: quantile(lags, 0.99), max: quantile(lags, 1) };
 }
