@@ -39,8 +39,8 @@ export function benchAddress(protocol: Protocol, { line, machine, signal }: Benc
   return `nsu=urn:millrace:plant;s=${enterprise}/${site}/${line}/${machine}/${signal}`;
 }
 
-/** The plant as a document that the ordinary import takes. */
-export function benchPlant(size: PlantSize, protocol: Protocol): Plant {
+/** The plant as a document that the ordinary import takes; each signal may speak by any of the protocols. */
+export function benchPlant(size: PlantSize, ...protocols: Protocol[]): Plant {
   const lines = Map.groupBy(benchSignals(size), ({ line }) => line);
   return plantSchema.parse({
     enterprise,
@@ -55,7 +55,7 @@ export function benchPlant(size: PlantSize, protocol: Protocol): Plant {
             signals: own.map((signal) => ({
               name: signal.signal,
               expected_interval_seconds: size.interval_seconds ?? 1,
-              sources: [{ protocol, address: benchAddress(protocol, signal) }],
+              sources: protocols.map((protocol) => ({ protocol, address: benchAddress(protocol, signal) })),
             })),
           })),
         })),

@@ -8,12 +8,14 @@ import { benchAddress, benchNodes, benchSignals, type PlantSize } from './bench-
 import type { BenchDatabase } from './bench-database.ts';
 import type { Bench } from './context.ts';
 import type { PeerRun } from './peers.ts';
+import { gateRows } from './gates.ts';
 import { processUsage } from './process-usage.ts';
-import { startPublisher, type Publisher } from './publisher.ts';
+import { startPublisher, type Publisher, type PublishOrder, type PublishReport } from './publisher.ts';
 
 /**
  * Node-RED: an "mqtt in" node at QoS 1 and a function node that writes each message with the pg package, as its
- * documentation shows for packages that have no node of their own. `packages` is the folder it is installed in.
+ * documentation shows for packages that have no node of their own, and counts what is committed. `packages` is the folder
+ * it is installed in.
  */
 export async function runNodeRed(
   bench: Bench,
@@ -24,15 +26,18 @@ export async function runNodeRed(
   const broker = await bench.broker('alone');
   const brokerUrl = new URL(broker.url);
   const port = await freePort();
+  const countPort = await freePort();
   const topics = Object.fromEntries(
     benchSignals(size).map((signal, index) => [benchAddress('mqtt', signal), signalIds[index] ?? 0]),
   );
   writeFileSync(
     join(packages, 'settings.js'),
     `const { Pool } = require('pg');
+const count = { committed: 0, last_commit_ms: 0 };
+require('http').createServer((request, answer) => answer.end(JSON.stringify(count))).listen(${countPort}, '127.0.0.1');
 module.exports = { uiPort: ${port}, uiHost: '127.0.0.1', flowFile: 'flows.json', userDir: ${JSON.stringify(packages)}, credentialSecret: false,
   telemetry: { enabled: false, updateNotification: false }, logging: { console: { level: 'warn', metrics: false, audit: false } },
-  functionGlobalContext: { pool: new Pool({ connectionString: ${JSON.stringify(database.url)}, max: 10 }), topics: ${JSON.stringify(topics)} } };\n`,
+  functionGlobalContext: { pool: new Pool({ connectionString: ${JSON.stringify(database.url)}, max: 10 }), count, topics: ${JSON.stringify(topics)} } };\n`,
   );
   writeFileSync(
     join(packages, 'flows.json'),
@@ -66,9 +71,10 @@ module.exports = { uiPort: ${port}, uiHost: '127.0.0.1', flowFile: 'flows.json',
         type: 'function',
         z: 'tab',
         outputs: 0,
-        func: `const id = global.get('topics')[msg.topic];
+        func: `const count = global.get('count');
+const id = global.get('topics')[msg.topic];
 global.get('pool').query('insert into reading (time, signal_id, value, quality) values (to_timestamp($1::float8 / 1000), $2, $3, 192) on conflict do nothing',
-  [msg.payload.ts, id, msg.payload.value]).catch((error) => node.error(error.message));`,
+  [msg.payload.ts, id, msg.payload.value]).then(() => { count.committed++; count.last_commit_ms = Date.now(); }, (error) => node.error(error.message));`,
         wires: [],
       },
     ]),
@@ -96,26 +102,18 @@ global.get('pool').query('insert into reading (time, signal_id, value, quality) 
       signal_ids: signalIds,
       seed: bench.result.seed,
     });
-    await untilSubscribed(
-      database,
-      publisher,
-      () => red.exitCode !== null,
-      () => said,
-    );
+    const count = async (): Promise<Count> => (await (await fetch(`http://127.0.0.1:${countPort}`)).json()) as Count;
+    await untilSubscribed(publisher, count, () => {
+      if (red.exitCode !== null) throw new Error(`Node-RED ended: ${said}`);
+    });
+    await publishTo(publisher, count, Math.ceil(ticks / 2));
+    await database.clear();
     const before = processUsage(red.pid ?? 0).cpu_seconds;
-    const [waiting] = await rows(database);
-    const report = await publisher.publish({ ticks, start_ms: now() - ticks, step_ms: 1, paced: false });
-    let stored = 0;
-    let lastAt = now();
-    for (const deadline = monotonic() + 120_000; stored < report.readings && monotonic() < deadline; ) {
-      await pause(50);
-      stored = ((await rows(database))[0] ?? 0) - (waiting ?? 0);
-      lastAt = now();
-    }
+    const { order, report, committed, last_commit_ms } = await publishTo(publisher, count, ticks);
     const cpu = processUsage(red.pid ?? 0).cpu_seconds - before;
     return {
-      readings_per_second: (stored / (lastAt - report.started_at_ms)) * 1000,
-      missing: report.readings - stored,
+      readings_per_second: (committed / (last_commit_ms - report.started_at_ms)) * 1000,
+      wrong: await gateRows(database, report, order.start_ms, order.start_ms + ticks),
       cpu_us: (cpu / report.readings) * 1e6,
     };
   } finally {
@@ -126,29 +124,47 @@ global.get('pool').query('insert into reading (time, signal_id, value, quality) 
   }
 }
 
-async function rows({ database }: BenchDatabase): Promise<number[]> {
-  const [row] = await database.query<{ rows: number }>('select count(*)::float8 as rows from reading');
-  return [row?.rows ?? 0];
+interface Count {
+  committed: number;
+  last_commit_ms: number;
 }
 
-/** Publishes a tick of the past again and again until the first rows arrive: Node-RED does not say when it listens. */
-async function untilSubscribed(
-  database: BenchDatabase,
-  publisher: { publish(order: { ticks: number; start_ms: number; step_ms: number; paced: boolean }): Promise<unknown> },
-  hasEnded: () => boolean,
-  said: () => string,
-): Promise<void> {
-  let before = -1;
-  // The same times each time: they are stored once.
-  const start = now() - 600_000;
-  for (let attempt = 0; attempt < 60; attempt++) {
-    await publisher.publish({ ticks: 1, start_ms: start, step_ms: 1, paced: false });
-    await pause(500);
-    const [stored = 0] = await rows(database);
-    // Twice the same number: what was sent has arrived.
-    if (stored > 0 && stored === before) return;
-    before = stored;
-    if (hasEnded()) break;
+/** Publishes, and waits until Node-RED has committed all of it. */
+async function publishTo(
+  publisher: Publisher,
+  count: () => Promise<Count>,
+  ticks: number,
+): Promise<Count & { order: PublishOrder; report: PublishReport }> {
+  const { committed: already } = await count();
+  const order = { ticks, start_ms: now() - ticks, step_ms: 1, paced: false };
+  const report = await publisher.publish(order);
+  let state = await count();
+  for (
+    const deadline = monotonic() + 120_000;
+    state.committed - already < report.readings && monotonic() < deadline;
+  ) {
+    await pause(20);
+    state = await count();
   }
-  throw new Error(`Node-RED did not take anything: ${said()}`);
+  return { order, report, committed: state.committed - already, last_commit_ms: state.last_commit_ms };
+}
+
+/** Publishes a tick of the past again and again until all of one arrives: Node-RED does not say when it listens. */
+async function untilSubscribed(
+  publisher: Publisher,
+  count: () => Promise<Count>,
+  throwIfEnded: () => void,
+): Promise<void> {
+  const start = now() - 600_000;
+  let before = 0;
+  for (let attempt = 0; attempt < 60; attempt++) {
+    const { readings } = await publisher.publish({ ticks: 1, start_ms: start, step_ms: 1, paced: false });
+    await pause(500);
+    throwIfEnded();
+    // Before it is up, nobody answers.
+    const { committed } = await count().catch(() => ({ committed: 0 }));
+    if (committed - before >= readings) return;
+    before = committed;
+  }
+  throw new Error('Node-RED did not take anything.');
 }

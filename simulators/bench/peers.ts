@@ -7,8 +7,9 @@ import { benchAddress, benchNodes, benchSignals, type PlantSize } from './bench-
 import type { Bench } from './context.ts';
 import type { BenchDatabase } from './bench-database.ts';
 import type { BenchProcess } from './bench-process.ts';
+import { gateRows } from './gates.ts';
 import { processUsage } from './process-usage.ts';
-import { startPublisher, type Publisher } from './publisher.ts';
+import { startPublisher, type Publisher, type PublishOrder, type PublishReport } from './publisher.ts';
 
 export type PeerWay = 'insert' | 'values' | 'text' | 'package';
 
@@ -26,7 +27,8 @@ export interface PeerSetup {
 
 export interface PeerRun {
   readings_per_second: number;
-  missing: number;
+  /** Why what is stored is not what was sent; empty when it is. */
+  wrong: string[];
   cpu_us: number;
 }
 
@@ -49,7 +51,10 @@ export async function installPackages(bench: Bench, packages: readonly string[])
   }
 }
 
-/** One run of a peer: publish `ticks` ticks as fast as they go, and wait until the peer has committed them. */
+/**
+ * One run of a peer: publish `ticks` ticks as fast as they go, and wait until the peer has committed them. Before that, half
+ * as many that are not counted warm up its process and its connections.
+ */
 export async function runPeer(
   bench: Bench,
   plant: { database: BenchDatabase; signalIds: number[]; size: PlantSize },
@@ -86,19 +91,15 @@ export async function runPeer(
       signal_ids: signalIds,
       seed: bench.result.seed,
     });
+    const running = { peer, publisher };
+    const warm = await publishTo(running, Math.ceil(ticks / 2), 0);
+    await database.clear();
     const before = processUsage(peer.pid).cpu_seconds;
-    const report = await publisher.publish({ ticks, start_ms: now() - ticks, step_ms: 1, paced: false });
-    let state = { committed: 0, last_commit_ms: 0, failure: '' };
-    for (const deadline = monotonic() + 60_000; state.committed < report.readings && monotonic() < deadline; ) {
-      state = await peer.ask<typeof state>({ how: 'far' }, (answer) => 'committed' in answer);
-      if (state.failure !== '') throw new Error(`The peer "${way}" failed: ${state.failure}`);
-      await pause(20);
-    }
+    const { order, report, committed, last_commit_ms } = await publishTo(running, ticks, warm.committed);
     const cpu = processUsage(peer.pid).cpu_seconds - before;
-    const [stored] = await database.database.query<{ rows: number }>('select count(*)::float8 as rows from reading');
     return {
-      readings_per_second: (state.committed / (state.last_commit_ms - report.started_at_ms)) * 1000,
-      missing: report.readings - (stored?.rows ?? 0),
+      readings_per_second: (committed / (last_commit_ms - report.started_at_ms)) * 1000,
+      wrong: await gateRows(database, report, order.start_ms, order.start_ms + ticks),
       cpu_us: (cpu / report.readings) * 1e6,
     };
   } finally {
@@ -107,4 +108,21 @@ export async function runPeer(
     await bench.stop(broker);
     await database.clear();
   }
+}
+
+/** Publishes, and waits until the peer has committed all of it; `already` is what it had committed before. */
+async function publishTo(
+  { peer, publisher }: { peer: BenchProcess; publisher: Publisher },
+  ticks: number,
+  already: number,
+): Promise<{ order: PublishOrder; report: PublishReport; committed: number; last_commit_ms: number }> {
+  const order = { ticks, start_ms: now() - ticks, step_ms: 1, paced: false };
+  const report = await publisher.publish(order);
+  let state = { committed: already, last_commit_ms: 0, failure: '' };
+  for (const deadline = monotonic() + 60_000; state.committed - already < report.readings && monotonic() < deadline; ) {
+    state = await peer.ask<typeof state>({ how: 'far' }, (answer) => 'committed' in answer);
+    if (state.failure !== '') throw new Error(`It failed: ${state.failure}`);
+    await pause(20);
+  }
+  return { order, report, committed: state.committed - already, last_commit_ms: state.last_commit_ms };
 }

@@ -5,16 +5,16 @@ import { benchNodes, benchPlant, benchSignalIds, type PlantSize } from './bench-
 import type { Bench } from './context.ts';
 import type { BenchDatabase } from './bench-database.ts';
 import type { Rig } from './measured-run.ts';
-import { startPublisher } from './publisher.ts';
+import { startPublisher, type Publisher } from './publisher.ts';
 import type { Protocol } from '../../core/reading.ts';
 
 /** A rig without its publisher's sessions, for benches that only load rows. */
 export async function openPlantDatabase(
   bench: Bench,
   size: PlantSize,
-  protocol: Protocol,
+  ...protocols: Protocol[]
 ): Promise<{ database: BenchDatabase; signalIds: number[] }> {
-  const database = await bench.database(benchPlant(size, protocol));
+  const database = await bench.database(benchPlant(size, ...protocols));
   return { database, signalIds: await benchSignalIds(database.database, size) };
 }
 
@@ -34,20 +34,27 @@ export async function openRig(
     DATA_DIR: dataDir,
     REDIS_URL: '',
   });
-  const publisher = await startPublisher({
-    url: broker.url,
-    protocol,
-    nodes: benchNodes(size),
-    signal_ids: signalIds,
-    seed: bench.result.seed,
-  });
-  bench.atEnd(() => publisher.close());
+  const publisher = await openPublisher(bench, broker.url, signalIds, size, protocol);
   if (protocol === 'sparkplug') {
     await waitForBirths(database, signalIds.length);
     // A first run could bring the same times again.
     await database.clear();
   }
   return { database, broker, ingest, publisher };
+}
+
+/** A publisher of all signals of the plant, closed at the end of the bench. */
+export async function openPublisher(
+  bench: Bench,
+  url: string,
+  signalIds: number[],
+  size: PlantSize,
+  protocol: 'mqtt' | 'sparkplug',
+): Promise<Publisher> {
+  const { seed } = bench.result;
+  const publisher = await startPublisher({ url, protocol, nodes: benchNodes(size), signal_ids: signalIds, seed });
+  bench.atEnd(() => publisher.close());
+  return publisher;
 }
 
 async function waitForBirths({ database }: BenchDatabase, signals: number): Promise<void> {
