@@ -149,22 +149,22 @@ async function publishTo(
   return { order, report, committed: state.committed - already, last_commit_ms: state.last_commit_ms };
 }
 
-/** Publishes a tick of the past again and again until all of one arrives: Node-RED does not say when it listens. */
+/** Publishes a tick of the past again and again until some of it is committed, and waits for the rest: Node-RED does not say when it listens. */
 async function untilSubscribed(
   publisher: Publisher,
   count: () => Promise<Count>,
   throwIfEnded: () => void,
 ): Promise<void> {
   const start = now() - 600_000;
-  let before = 0;
-  for (let attempt = 0; attempt < 60; attempt++) {
-    const { readings } = await publisher.publish({ ticks: 1, start_ms: start, step_ms: 1, paced: false });
+  let committed = 0;
+  for (let attempt = 0; attempt < 120; attempt++) {
+    if (committed === 0) await publisher.publish({ ticks: 1, start_ms: start, step_ms: 1, paced: false });
     await pause(500);
     throwIfEnded();
     // Before it is up, nobody answers.
-    const { committed } = await count().catch(() => ({ committed: 0 }));
-    if (committed - before >= readings) return;
-    before = committed;
+    const state = await count().catch(() => ({ committed: 0 }));
+    if (state.committed > 0 && state.committed === committed) return;
+    committed = state.committed;
   }
   throw new Error('Node-RED did not take anything.');
 }
