@@ -43,7 +43,8 @@ export function createProgress(
   function finishPhase(): void {
     if (last === '') return;
     clear();
-    write(`${last}, in ${((now() - startedAt) / 1000).toFixed(1)} s\n`);
+    // A log is read by programs too, which divide by it.
+    write(`${last}, in ${((now() - startedAt) / 1000).toFixed(isTerminal ? 1 : 3)} s\n`);
     last = '';
   }
 
