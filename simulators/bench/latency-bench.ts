@@ -20,7 +20,7 @@ interface Values {
 
 /**
  * From the moment a reading belongs to until a client of the live stream has seen it, with everything on. The stream sends
- * the newest value of each signal twice a second; a reading that was overtaken before it was sent counts as seen when the
+ * the newest value of each signal five times a second; a reading that was overtaken before it was sent counts as seen when the
  * newer one is. So every reading has a latency, also those that were never shown.
  */
 export async function latencyBench(bench: Bench): Promise<void> {

@@ -78,11 +78,14 @@ function machineOf(profiles: readonly Profile[]): Profile | undefined {
   return profiles.find((profile) => profile.idle_percent !== undefined);
 }
 
-/** Who had the cores. */
+/** The thread that is the limit, else who had the cores. */
 export function limitOf(profiles: readonly Profile[]): Limit | undefined {
   const machine = machineOf(profiles);
   if (machine === undefined) return undefined;
   if ((machine.idle_percent ?? 0) > 40) return 'waiting';
+  const busiest = machine.busiest_thread;
+  if (busiest !== undefined && busiest.percent >= usedUp)
+    return busiest.name.startsWith('postgres') ? 'database' : busiest.name.startsWith('mosquitto') ? 'broker' : 'node';
   const share = (isIt: (name: string) => boolean): number =>
     machine.functions.filter(({ name }) => isIt(name)).reduce((sum, { percent }) => sum + percent, 0);
   const shares: [Limit, number][] = [
@@ -92,6 +95,9 @@ export function limitOf(profiles: readonly Profile[]): Limit | undefined {
   ];
   return shares.sort((left, right) => right[1] - left[1])[0]?.[0];
 }
+
+/** Percent of a core above which it counts as used up. */
+const usedUp = 90;
 
 const limitWords: Record<Limit, string> = {
   database: 'the database',
@@ -111,10 +117,11 @@ function reason(profiles: readonly Profile[], missed: readonly Missed[]): string
   const limit = limitOf(profiles);
   const words = machine.functions.slice(0, 4).map(({ name, percent }) => `${name} ${percent.toFixed(0)} %`);
   const idle = `${(machine.idle_percent ?? 0).toFixed(0)} % of the cores' time was idle`;
+  const most = `${limitWords[limit ?? 'node']} had most of them: ${words.join(', ')}`;
   const main =
     limit === 'waiting'
       ? `it is not work but waiting: ${idle}.`
-      : `the cores are what there is too little of, and ${limitWords[limit ?? 'node']} had most of them: ${words.join(', ')}; ${idle}.`;
+      : `${bound(machine)} Of the used parts of the cores, ${most}; ${idle}.`;
   const rooms = profiles
     .filter((profile) => profile.parts !== undefined)
     .map(
@@ -125,6 +132,19 @@ function reason(profiles: readonly Profile[], missed: readonly Missed[]): string
           .join(', ')}`,
     );
   return `${main}${rooms.length === 0 ? '' : ` Of the rooms, ${rooms.join('; ')}.`}${measured}`;
+}
+
+/** Whether cores or one thread are used up, or neither. */
+function bound({ idle_percent = 0, busiest_thread: busiest }: Profile): string {
+  const thread =
+    busiest === undefined
+      ? ''
+      : `the busiest thread, ${busiest.name}, used ${busiest.percent.toFixed(0)} % of one core`;
+  if (busiest !== undefined && busiest.percent >= usedUp)
+    return `${thread}: one thread is the limit, and more cores alone would not move it.`;
+  if (idle_percent < 100 - usedUp)
+    return `the cores are used up${thread === '' ? '' : `, and no single thread is (${thread})`}.`;
+  return `neither the cores nor a single thread are used up${thread === '' ? '' : ` (${thread})`}: a reading passes one process after the other, and with few cores each waits for the others at times.`;
 }
 
 function changeOf(goal: Goal, results: readonly BenchResult[]): string {

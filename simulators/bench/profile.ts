@@ -10,6 +10,8 @@ export interface Profile {
   note?: string;
   /** Of a profile of the whole machine: how much of the cores' time nobody used. */
   idle_percent?: number;
+  /** The same: the thread that used most of one core, and how much of it. */
+  busiest_thread?: { name: string; percent: number };
   /** The same by folder of the project, or by package. */
   parts?: { name: string; percent: number }[];
 }

@@ -61,6 +61,7 @@ test('what is not reached comes with its profile, a reason and what would change
             { name: 'MainThread', where: '', percent: 30 },
           ],
           idle_percent: 5,
+          busiest_thread: { name: 'postgres', percent: 70 },
         },
         { process: 'ingest', functions: [], parts: [{ name: 'ingest/store', percent: 40 }] },
       ],
@@ -69,8 +70,25 @@ test('what is not reached comes with its profile, a reason and what would change
   const part = page.slice(page.indexOf('## Not reached'), page.indexOf('## Refused'));
   expect(part).toContain('### Sparkplug B');
   expect(part).toContain('the database had most of them: postgres 70 %, MainThread 30 %');
+  expect(part).toContain('the cores are used up, and no single thread is (the busiest thread, postgres, used 70 %');
   expect(part).toContain('ingest spent its own time in ingest/store 40 %');
   expect(part).toContain('**What would change it**: L1 has both cores to itself');
+});
+
+test.each([
+  [{ idle_percent: 23, busiest_thread: { name: 'postgres', percent: 80 } }, 'neither the cores nor a single thread'],
+  [{ idle_percent: 23, busiest_thread: { name: 'mosquitto', percent: 97 } }, 'one thread is the limit'],
+  [{ idle_percent: 60 }, 'it is not work but waiting'],
+])('the reason does not name cores that were idle: %j', (machine, expected) => {
+  const functions = [{ name: 'postgres', where: '', percent: 90 }];
+  const page = composeReport([
+    result({
+      measures: [{ what: 'Millrace / L1', value: 0.6, unit: '', goal: { text: '≥ 0.75', met: false } }],
+      profiles: [{ process: 'the whole machine by program', functions, ...machine }],
+    }),
+  ]);
+  expect(page).toContain(expected);
+  expect(page).not.toContain('the cores are used up');
 });
 
 test('a figure that is missed on the embedded engine alone is none of the goals', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readPerfReport } from './system-profile.ts';
+import { busiestThread, readPerfReport } from './system-profile.ts';
 
 test('shares are of the time that was not idle, by program, and by function of the database', () => {
   const text = `# Overhead|Command|Symbol
@@ -20,4 +20,14 @@ test('shares are of the time that was not idle, by program, and by function of t
 
 test('an empty report gives no profile', () => {
   expect(readPerfReport('# nothing\n')).toEqual([]);
+});
+
+test('the busiest thread is told by its share of one core', () => {
+  const text = ` 50.00%  |      0:swapper
+  2.00%  |     12:perf
+ 16.71%  |   4976:MainThread
+ 31.29%  |   5012:mosquitto
+`;
+  const busiest = busiestThread(text, 2);
+  expect(busiest).toEqual({ program: 'mosquitto', thread: 5012, percent: 62.58 });
 });

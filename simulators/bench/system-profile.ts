@@ -1,9 +1,11 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { findProgram } from './bench-broker.ts';
-import { track } from './bench-process.ts';
+import { root, track } from './bench-process.ts';
 import type { Profile } from './profile.ts';
 import type { BenchResult } from './result.ts';
 
@@ -32,18 +34,43 @@ export async function profileSystem<Answer>(
   } finally {
     recorder.kill('SIGINT');
     await ended;
-    const text = await promisify(execFile)(
-      perf,
-      ['report', '-i', file, '--stdio', '--sort', 'comm,sym', '-F', 'overhead,comm,sym', '-t', '|'],
-      { maxBuffer: 64 * 2 ** 20 },
-    ).then(
-      ({ stdout }) => stdout,
-      () => '',
-    );
-    const profiles = readPerfReport(text);
+    const report = (...how: string[]): Promise<string> =>
+      promisify(execFile)(perf, ['report', '-i', file, '--stdio', '-t', '|', ...how], { maxBuffer: 64 * 2 ** 20 }).then(
+        ({ stdout }) => stdout,
+        () => '',
+      );
+    const profiles = readPerfReport(await report('--sort', 'comm,sym', '-F', 'overhead,comm,sym'));
+    // What perf calls a pid is a thread.
+    const busiest = busiestThread(await report('--sort', 'pid', '-F', 'overhead,pid'), cpus().length);
+    if (profiles[0] !== undefined && busiest !== undefined) {
+      const name = `${busiest.program}${programOf(busiest.thread)}`;
+      profiles[0].busiest_thread = { name, percent: busiest.percent };
+    }
     if (profiles.length === 0)
       result.notes.push('perf may not sample other processes here, so only the rooms were profiled.');
     result.profiles.push(...profiles);
+  }
+}
+
+/** The thread with the largest share, as a share of one core. */
+export function busiestThread(
+  text: string,
+  cores: number,
+): { program: string; thread: number; percent: number } | undefined {
+  return [...text.matchAll(/^\s*([\d.]+)%\s*\|\s*(\d+):(.+?)\s*$/gm)]
+    .map((match) => ({ program: match[3] ?? '', thread: Number(match[2]), percent: Number(match[1]) * cores }))
+    .filter(({ program }) => program !== 'swapper' && !program.startsWith('perf'))
+    .sort((left, right) => right.percent - left.percent)[0];
+}
+
+/** Which room a thread belongs to, if to any; nothing when it has ended. */
+function programOf(thread: number): string {
+  try {
+    const words = readFileSync(`/proc/${thread}/cmdline`, 'utf8').split('\0');
+    const main = words.find((word) => word.endsWith('.ts'));
+    return main === undefined ? '' : ` of ${relative(root, main)}`;
+  } catch {
+    return '';
   }
 }
 
