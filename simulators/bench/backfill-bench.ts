@@ -86,7 +86,7 @@ async function besideLive(
   const rig = await openRig(bench, plant, size, 'sparkplug', 'roomy');
   const live = (seconds: number) =>
     runIngest(rig, { ticks: seconds, start_ms: now() + 300, step_ms: 1000, paced: true });
-  const alone = await live(20);
+  const alone = await live(10);
   let running = true;
   const began = monotonic();
   const loading = runProgram('ingest/backfill/main.ts', [file.path], environment).finally(() => {

@@ -20,6 +20,8 @@ export interface Bench {
   seconds: number;
   /** Interleaved pairs: --repeats. */
   repeats: number;
+  /** A run for its profile: what is measured only as a figure may be left out. */
+  isProfile: boolean;
   /** A folder of this run alone, removed at its end. */
   runDir: string;
   result: BenchResult;
@@ -84,6 +86,7 @@ export async function withBench(options: BenchOptions, work: (bench: Bench) => P
     engine: result.engine,
     seconds: options.seconds,
     repeats: options.repeats,
+    isProfile: options.profile,
     runDir,
     result,
     say: tell,

@@ -149,7 +149,10 @@ export const goals: readonly Goal[] = [
   {
     what: 'one late reading → rollups right',
     goal: '≤ 60 ms; embedded engine within 3 ×',
-    figures: [['rollups', 'one late reading → all rollups right']],
+    figures: [
+      ['rollups', 'one late reading → all rollups right'],
+      ['rollups', 'one late reading, published → right'],
+    ],
     change: {
       any: 'A late reading recomputes its minute of its signal, and that signal’s hour, day and month from the level below: what is left are the round trips and, on TimescaleDB, finding the chunks of each level.',
     },

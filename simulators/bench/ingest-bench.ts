@@ -64,7 +64,7 @@ export async function ingestBench(bench: Bench): Promise<void> {
   }
   bench.result.notes.push(`Offered while the fastest rate was measured: ${surplus.toFixed(2)} × L1 of the same turn.`);
   reportRates(bench, l0, l1, again, runs);
-  await sustain(bench, rig, median(runs.map((run) => run.readings_per_second)), median(l1));
+  if (!bench.isProfile) await sustain(bench, rig, median(runs.map((run) => run.readings_per_second)), median(l1));
   await gates(bench, rig);
 }
 
@@ -98,31 +98,55 @@ interface Held {
   seconds: number;
 }
 
+/** Rates are this far apart: what is reported lies at most so far below what could be held. */
+const rateStep = 0.04;
+const sustainedSeconds = 60;
+
 /**
- * The highest rate that is held with nothing lost and p99 from source time to commit below a second, in steps of 8 %: up
- * from the fastest drain while that is held, else down from it.
+ * The highest rate that is held for a minute with nothing lost and p99 from source time to commit below a second, in steps
+ * of 4 %. Short runs look for the neighbourhood, up from the fastest drain while that is held, else down from it; what they
+ * found is then held for the whole time, or less is.
  */
 async function sustain(bench: Bench, rig: Rig, fastest: number, l1: number): Promise<void> {
+  let rate = fastest;
+  const isHeld = async (): Promise<boolean> => (await tryRate(bench, rig, rate, bench.seconds)) !== undefined;
+  if (await isHeld()) {
+    for (let attempt = 0; attempt < 6; attempt++) {
+      rate *= 1 + rateStep;
+      if (await isHeld()) continue;
+      rate /= 1 + rateStep;
+      break;
+    }
+  } else {
+    for (let attempt = 0; attempt < 6; attempt++) {
+      rate *= 1 - rateStep;
+      if (await isHeld()) break;
+    }
+  }
   let best: Held | undefined;
-  for (let attempt = 0, rate = fastest; attempt < 7; attempt++) {
-    const held = await tryRate(bench, rig, rate);
-    if (held === undefined && best !== undefined) break;
-    best = held ?? best;
-    // After a failure only downwards.
-    if (held !== undefined && rate < fastest) break;
-    rate = held === undefined ? rate * 0.92 : rate * 1.08;
+  for (let attempt = 0; attempt < 4 && best === undefined; attempt++) {
+    best = await tryRate(bench, rig, rate, sustainedSeconds);
+    rate *= 1 - rateStep;
   }
   if (best === undefined) {
     bench.refuse('no rate was held with nothing lost and p99 below a second');
     return;
   }
-  const { rate, lag_ms, seconds } = best;
-  bench.measure({ what: 'Millrace, sustained', value: rate, unit: 'readings/s', note: `for ${seconds} s` });
+  const { lag_ms, seconds } = best;
+  bench.result.notes.push(
+    'While a rate is held, publisher, broker, ingest and database run. Analytics, API and the refresh of rollups do not: the plant benches have them on.',
+  );
+  bench.measure({
+    what: 'Millrace, sustained',
+    value: best.rate,
+    unit: 'readings/s',
+    note: `one run of ${seconds} s; ${rateStep * 100} % more was not held`,
+  });
   bench.measure({
     what: 'sustained / L1',
-    value: rate / l1,
+    value: best.rate / l1,
     unit: '',
-    goal: { text: '≥ 0.75', met: rate / l1 >= 0.75 },
+    goal: { text: '≥ 0.75', met: best.rate / l1 >= 0.75 },
   });
   bench.measure({ what: 'lag at the sustained rate, p50', value: lag_ms.p50, unit: 'ms' });
   bench.measure({
@@ -133,19 +157,18 @@ async function sustain(bench: Bench, rig: Rig, fastest: number, l1: number): Pro
   });
 }
 
-async function tryRate(bench: Bench, rig: Rig, rate: number): Promise<Held | undefined> {
+async function tryRate(bench: Bench, rig: Rig, rate: number, seconds: number): Promise<Held | undefined> {
   await rig.database.clear();
-  const step = Math.max(1, (signals / rate) * 1000);
-  const seconds = bench.seconds * 2;
-  const ticks = Math.round((seconds * 1000) / step);
-  const order = { ticks, start_ms: now() + 200, step_ms: step, paced: true };
+  const stepMs = Math.max(1, (signals / rate) * 1000);
+  const ticks = Math.round((seconds * 1000) / stepMs);
+  const order = { ticks, start_ms: now() + 200, step_ms: stepMs, paced: true };
   const run = await runIngest(rig, order);
-  const wrong = await gateRows(rig.database, run.report, order.start_ms, order.start_ms + ticks * step);
+  const wrong = await gateRows(rig.database, run.report, order.start_ms, order.start_ms + ticks * stepMs);
   bench.say(
     `${show(rate)} readings/s for ${seconds} s: p50 ${run.lag_ms.p50.toFixed(0)} ms, p99 ${run.lag_ms.p99.toFixed(0)} ms, ${run.missing} missing, publisher at most ${run.report.worst_delay_ms.toFixed(0)} ms late`,
   );
   const isHeld = wrong.length === 0 && run.missing === 0 && run.lost_upstream === 0 && run.lag_ms.p99 < 1000;
-  return isHeld ? { rate: (signals / step) * 1000, lag_ms: run.lag_ms, seconds } : undefined;
+  return isHeld ? { rate: (signals / stepMs) * 1000, lag_ms: run.lag_ms, seconds } : undefined;
 }
 
 async function gates(bench: Bench, rig: Rig): Promise<void> {

@@ -2,7 +2,7 @@ import { now } from '../../core/clock.ts';
 import { findProgram } from './bench-broker.ts';
 import { benchNodes, type PlantSize } from './bench-plant.ts';
 import type { Bench } from './context.ts';
-import { gateRows } from './gates.ts';
+import { gatePlans, gateRows } from './gates.ts';
 import { runIngest, type MeasuredRun } from './measured-run.ts';
 import { processUsage } from './process-usage.ts';
 import { openPlantDatabase, openRig } from './rig.ts';
@@ -48,6 +48,7 @@ export async function jsonBench(bench: Bench): Promise<void> {
     gone.push(one.missing);
     runs.push(run);
   }
+  for (const reason of await gatePlans(plant.database)) bench.refuse(reason);
   const rates = runs.map((run) => run.readings_per_second);
   bench.measure({ what: 'M0: bare subscriber, QoS 0', value: median(m0), unit: 'messages/s', repeats: m0 });
   bench.measure({ what: 'M1: bare subscriber, QoS 1', value: median(m1), unit: 'messages/s', repeats: m1 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { now, pause } from '../../core/clock.ts';
 import type { PlantSize } from './bench-plant.ts';
 import type { Bench } from './context.ts';
+import { gatePlans, gateRollups, gateRows } from './gates.ts';
 import { startApi } from './http-api.ts';
 import { runIngest } from './measured-run.ts';
 import { processUsage } from './process-usage.ts';
@@ -12,6 +13,7 @@ import { quantile } from './statistics.ts';
 /** 1,781 sensors in one line of 13 devices; at 10 Hz 17,810 readings a second. */
 const size: PlantSize = { lines: 1, machines_per_line: 13, signals_per_machine: 137 };
 const stepMs = 100;
+const partsOfRun = 5;
 
 interface Values {
   signal_id: number[];
@@ -69,24 +71,36 @@ export async function latencyBench(bench: Bench): Promise<void> {
   await pause(1000);
   closing.abort();
   await streaming;
-  if (run.missing > 0) bench.refuse(`${run.missing} readings are missing`);
+  const to = order.start_ms + ticks * stepMs;
+  for (const reason of await gateRows(plant.database, run.report, order.start_ms, to)) bench.refuse(reason);
+  for (const reason of await gateRollups(plant.database, order.start_ms, to)) bench.refuse(reason);
+  for (const reason of await gatePlans(plant.database)) bench.refuse(reason);
   if (run.report.worst_delay_ms > 100)
     bench.result.notes.push(
       `The publisher was up to ${Math.round(run.report.worst_delay_ms)} ms late; that is counted as latency.`,
     );
   bench.measure({ what: 'readings followed', value: latencies.length, unit: '', note: `${events} events` });
+  // In parts of the run, so that its noise shows.
+  const parts = (part: number): number[] => {
+    const length = Math.ceil(latencies.length / partsOfRun);
+    return Array.from({ length: partsOfRun }, (_, index) =>
+      quantile(latencies.slice(index * length, (index + 1) * length), part),
+    );
+  };
   const p50 = quantile(latencies, 0.5);
   const p99 = quantile(latencies, 0.99);
   bench.measure({
     what: 'publish → live stream at 17,810 readings/s, p50',
     value: p50,
     unit: 'ms',
+    repeats: parts(0.5),
     goal: { text: '≤ 300 ms', met: p50 <= 300 },
   });
   bench.measure({
     what: 'publish → live stream at 17,810 readings/s, p99',
     value: p99,
     unit: 'ms',
+    repeats: parts(0.99),
     goal: { text: '≤ 1 s', met: p99 <= 1000 },
   });
   bench.measure({

@@ -35,7 +35,7 @@ export async function measureAll(options: AllOptions): Promise<number> {
   const steps: Step[] = engines.flatMap((engine, index) => [
     ...names.map((name) => ({ name, engine, isProfile: false })),
     ...names
-      .filter((name) => index === 0 && benches[name].profile !== undefined)
+      .filter((name) => (index === 0 ? benches[name].profile : benches[name].profile?.everyEngine) !== undefined)
       .map((name) => ({ name, engine, isProfile: true })),
   ]);
   const expected = (some: readonly Step[]): number => some.reduce((sum, step) => sum + minutesOf(step), 0);

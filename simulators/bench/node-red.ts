@@ -106,7 +106,7 @@ global.get('pool').query('insert into reading (time, signal_id, value, quality) 
     await untilSubscribed(publisher, count, () => {
       if (red.exitCode !== null) throw new Error(`Node-RED ended: ${said}`);
     });
-    await publishTo(publisher, count, Math.ceil(ticks / 2));
+    await publishTo(publisher, count, Math.ceil(ticks / 4));
     await database.clear();
     const before = processUsage(red.pid ?? 0).cpu_seconds;
     const { order, report, committed, last_commit_ms } = await publishTo(publisher, count, ticks);

@@ -8,6 +8,7 @@ import { installPackages, runPeer, type PeerRun, type PeerWay } from './peers.ts
 import { openPlantDatabase, openPublisher, openRig } from './rig.ts';
 import { findProgram } from './bench-broker.ts';
 import { median, oddAndEven, ratioInterval, sameThingDifference } from './statistics.ts';
+import { runTelegraf } from './telegraf.ts';
 
 const size: PlantSize = { lines: 6, machines_per_line: 6, signals_per_machine: 50 };
 const signals = 1800;
@@ -101,12 +102,8 @@ async function openContenders(
     bench.result.notes.push(
       'Node-RED writes with the pg package in a function node, ten connections at once. Its own PostgreSQL node adds to that and takes nothing away.',
     );
-  if (findProgram('telegraf') === undefined)
-    bench.result.notes.push('Telegraf is not on the PATH, so it was not measured.');
-  else
-    bench.result.notes.push(
-      'Telegraf is on the PATH; this bench has no configuration for it yet, so it was not measured.',
-    );
+  const telegraf = findProgram('telegraf');
+  if (telegraf === undefined) bench.result.notes.push('Telegraf is not on the PATH, so it was not measured.');
   const peer = (
     name: string,
     way: PeerWay,
@@ -140,6 +137,14 @@ async function openContenders(
             run: (ticks: number) => runNodeRed(bench, plant, red, ticks),
           },
         ]),
+    ...(telegraf === undefined
+      ? []
+      : (['defaults', 'tuned'] as const).map((form) => ({
+          what: `Telegraf, ${form}, into its own table; ${forms.mqtt}`,
+          protocol: 'mqtt' as const,
+          expected: 20_000,
+          run: (ticks: number) => runTelegraf(bench, plant, telegraf, form, ticks),
+        }))),
   ];
 }
 

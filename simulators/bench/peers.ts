@@ -52,8 +52,8 @@ export async function installPackages(bench: Bench, packages: readonly string[])
 }
 
 /**
- * One run of a peer: publish `ticks` ticks as fast as they go, and wait until the peer has committed them. Before that, half
- * as many that are not counted warm up its process and its connections.
+ * One run of a peer: publish `ticks` ticks as fast as they go, and wait until the peer has committed them. Before that, a
+ * quarter as many that are not counted warm up its process and its connections.
  */
 export async function runPeer(
   bench: Bench,
@@ -92,7 +92,7 @@ export async function runPeer(
       seed: bench.result.seed,
     });
     const running = { peer, publisher };
-    const warm = await publishTo(running, Math.ceil(ticks / 2), 0);
+    const warm = await publishTo(running, Math.ceil(ticks / 4), 0);
     await database.clear();
     const before = processUsage(peer.pid).cpu_seconds;
     const { order, report, committed, last_commit_ms } = await publishTo(running, ticks, warm.committed);

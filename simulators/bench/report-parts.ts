@@ -17,6 +17,12 @@ export function figure({ value, unit, low, high }: Measure): string {
   return `${showNumber(value)}${unit === '' ? '' : ` ${unit}`}${interval}`;
 }
 
+/** The least and the most of a figure's repeats, where it has no interval of its own. */
+export function spread({ repeats = [], low }: Measure): string {
+  if (repeats.length < 2 || low !== undefined) return '';
+  return `, ${showNumber(Math.min(...repeats))} to ${showNumber(Math.max(...repeats))}`;
+}
+
 /** Why a figure must not be used; undefined when it may. */
 export function usable(result: BenchResult, measure: Measure): string | undefined {
   return result.refused[0] ?? measure.refused;

@@ -6,7 +6,7 @@ import { showNumber } from './context.ts';
 import { goals, type Goal } from './goals.ts';
 import { plotGrowth } from './growth-plot.ts';
 import { describeNotReached } from './not-reached.ts';
-import { figure, profileTable, table, usable } from './report-parts.ts';
+import { figure, profileTable, spread, table, usable } from './report-parts.ts';
 import type { BenchResult, Curve } from './result.ts';
 
 const engineNames = { timescale: 'TimescaleDB', embedded: 'embedded PostgreSQL' } as const;
@@ -75,6 +75,7 @@ const howToRead = [
   '- **Compare within the page.** Publisher, simulators, broker, Millrace and database share the cores of one machine. Its absolute figures say little about yours; ratios to the calibrators of the same run say more.',
   '- **Calibrators**: L0 is a binary COPY of the same rows into a bare heap, L1 into the table of readings with its unique index (by psql where it is installed); M0 and M1 are a bare MQTT.js subscriber that throws everything away, at QoS 0 and 1. Nothing that stores readings can be faster than L1 for long.',
   '- **Turns**: what is compared was measured in turns after a first round that is not counted. Figures are medians of the repeats; `[low–high]` at a ratio is its 95 % bootstrap interval over the pairs.',
+  '- **Noise**: behind a figure with repeats stand the least and the most of them. A figure without either is of one run, which says nothing about how another would differ.',
   '- **Gates**: before a figure counts, rows and a keyed checksum in the database equal the publisher’s, what is sent again is stored once, rollups equal what is computed anew, and the plan nodes that queries rely on are there.',
   '- **Refused** means: measured, but not to be used, because a gate failed, two measurements of the same thing (the lines “A/A”) differed by more than 10 %, or others used more than 10 % of the machine. The reason stands in its section; nothing is left out silently.',
   '- **reached / not reached** is about the figure itself, not about its interval.',
@@ -220,12 +221,12 @@ function section(name: BenchName, results: readonly BenchResult[]): string[] {
     const measure = result?.measures.find((candidate) => candidate.what === what);
     if (result === undefined || measure === undefined) return '';
     const refused = usable(result, measure) === undefined ? '' : ' – refused';
-    return `${figure(measure)}${refused}${measure.note === undefined ? '' : ` (${measure.note})`}`;
+    return `${figure(measure)}${spread(measure)}${refused}${measure.note === undefined ? '' : ` (${measure.note})`}`;
   };
   const { what, means } = benches[name];
   const sizes = results.map(
     ({ engine, size, seconds }) =>
-      `${engineNames[engine]}: --seconds ${size.seconds} (${means}), --repeats ${size.repeats}, ${seconds} s in all`,
+      `${engineNames[engine]}: --seconds ${size.seconds} (${means}), ${size.repeats === 1 ? 'one run' : `--repeats ${size.repeats}`}, ${seconds} s in all`,
   );
   return [
     `## ${name}`,
