@@ -100,7 +100,7 @@ async function openContenders(
   const red = await installPackages(bench, ['node-red@5.0.7', 'pg@8.23.1']);
   if (red !== undefined)
     bench.result.notes.push(
-      'Node-RED writes with the pg package in a function node, ten connections at once. Its own PostgreSQL node adds to that and takes nothing away.',
+      'Node-RED writes with the pg package in a function node, ten connections at once, not with a PostgreSQL node of its catalogue.',
     );
   const telegraf = findProgram('telegraf');
   if (telegraf === undefined) bench.result.notes.push('Telegraf is not on the PATH, so it was not measured.');

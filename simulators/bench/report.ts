@@ -76,7 +76,7 @@ const howToRead = [
   '- **Calibrators**: L0 is a binary COPY of the same rows into a bare heap, L1 into the table of readings with its unique index (by psql where it is installed); M0 and M1 are a bare MQTT.js subscriber that throws everything away, at QoS 0 and 1. Nothing that stores readings can be faster than L1 for long.',
   '- **Turns**: what is compared was measured in turns after a first round that is not counted. Figures are medians of the repeats; `[low–high]` at a ratio is its 95 % bootstrap interval over the pairs.',
   '- **Noise**: behind a figure with repeats stand the least and the most of them. A figure without either is of one run, which says nothing about how another would differ.',
-  '- **Gates**: before a figure counts, rows and a keyed checksum in the database equal the publisher’s, what is sent again is stored once, rollups equal what is computed anew, and the plan nodes that queries rely on are there.',
+  '- **Gates**: before a figure counts, and as far as its bench does these things, rows and a keyed checksum in the database equal the publisher’s, what is sent again is stored once, rollups equal what is computed anew, and the plan nodes that queries rely on are there.',
   '- **Refused** means: measured, but not to be used, because a gate failed, two measurements of the same thing (the lines “A/A”) differed by more than 10 %, or others used more than 10 % of the machine. The reason stands in its section; nothing is left out silently.',
   '- **reached / not reached** is about the figure itself, not about its interval.',
   '',
