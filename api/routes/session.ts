@@ -7,7 +7,7 @@ import { verifyPassword } from '../auth/password.ts';
 import { closeSession, openSession, sessionCookie, sessionSeconds } from '../auth/session.ts';
 import { employeeOf, type Api, type App } from '../context.ts';
 import { ProblemError } from '../problem.ts';
-import { findLogins } from '../queries/find-logins.ts';
+import { findLogin } from '../queries/find-login.ts';
 import { loginAnswer, loginBody, me } from '../schemas/session.ts';
 
 /** Checks of passwords at the same time: each takes 32 MB and a thread of the pool, which the files share. */
@@ -43,12 +43,14 @@ export function addLogin(app: App, api: Api): void {
         throw new ProblemError('unavailable', 'Many logins at once; try again.', { retry_after_seconds: 2 });
       checks++;
       try {
-        const found = await findLogins(api.database, email, organization);
-        const [login] = found.length === 1 ? found : [];
+        const login = await findLogin(api.database, { email, organization, own: api.settings.ENTERPRISE });
         if (!(await verifyPassword(password, login?.password_hash ?? null)) || login === undefined) {
           attempts.failed(key);
           attemptsOfAddress.failed(request.ip);
-          throw new ProblemError('not-logged-in', 'E-mail address or password is wrong.');
+          throw new ProblemError(
+            'not-logged-in',
+            'E-mail address or password is wrong; an address of several organizations needs its organization named.',
+          );
         }
         attempts.succeeded(key);
         const session = await openSession(api.database, login);

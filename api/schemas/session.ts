@@ -7,8 +7,11 @@ export type Role = z.output<typeof role>;
 export const loginBody = z.object({
   email: z.string().min(3).max(254),
   password: z.string().min(1).max(200),
-  /** Needed only where the same e-mail address belongs to several organizations. */
-  organization: z.string().max(200).optional(),
+  organization: z
+    .string()
+    .max(200)
+    .optional()
+    .describe('Without it the organization of ENTERPRISE, else the only one that has the e-mail address.'),
 });
 export type LoginBody = z.output<typeof loginBody>;
 
