@@ -19,7 +19,7 @@ const usage = `How to bring your plant in and out (docs/your-plant.md):
   npm run plant -- export FILE             write the plant to FILE (.csv, .yaml)
   npm run plant -- export FILE --semicolon with semicolons and decimal commas, for such spreadsheets
   npm run plant -- reference               import the reference plant
-  npm run plant -- reference --if-empty    import it only where no plant is yet
+  npm run plant -- reference --if-empty    import it unless ENTERPRISE has machines already
   npm run plant -- reference FILE          write the reference plant to FILE, as an example
 `;
 
@@ -67,7 +67,10 @@ async function main(): Promise<void> {
     case 'reference': {
       const plant = referencePlant(settings.SIMULATE_SEED, settings.ENTERPRISE);
       if (file === undefined) {
-        const present = values['if-empty'] === true ? await withDatabase(countMachines) : 0;
+        const present =
+          values['if-empty'] === true
+            ? await withDatabase((database) => countMachines(database, settings.ENTERPRISE))
+            : 0;
         if (present === 0) await importInto(plant, values.remove === true);
         else process.stdout.write(`${present} machines are there already.\n`);
         return;
@@ -81,8 +84,12 @@ async function main(): Promise<void> {
   }
 }
 
-async function countMachines(database: Database): Promise<number> {
-  const [row] = await database.query<{ machines: number }>('select count(*) as machines from machine');
+/** Of this enterprise only: one database may hold several, and another one's machines receive nothing that is for this. */
+async function countMachines(database: Database, enterprise: string): Promise<number> {
+  const [row] = await database.query<{ machines: number }>(
+    'select count(*) as machines from machine join organization o using (organization_id) where o.name = $1',
+    [enterprise],
+  );
   return row?.machines ?? 0;
 }
 
