@@ -1,5 +1,5 @@
 /**
- * Counters and gauges of one process in Prometheus text form. A metric is created once at start; `inc` and `set` on it
+ * Counters, gauges and histograms of one process in Prometheus text form. A metric is created once at start; `inc` and `set` on it
  * are plain number operations, so that the hot path can use them.
  */
 export interface Metric {
@@ -8,9 +8,12 @@ export interface Metric {
   get(): number;
 }
 
+type MetricType = 'counter' | 'gauge' | 'histogram';
+
 interface Family {
   help: string;
-  type: 'counter' | 'gauge';
+  type: MetricType;
+  /** By name and labels, as they stand in the text. */
   values: Map<string, { value: number }>;
 }
 
@@ -23,16 +26,45 @@ export function metric(
   help: string,
   labels: Record<string, string> = {},
 ): Metric {
-  let family = families.get(name);
-  if (family === undefined) {
-    family = { help, type, values: new Map() };
-    families.set(name, family);
-  }
-  const key = Object.entries(labels)
+  return metricOf(familyOf(type, name, help), name, labels);
+}
+
+/** A histogram: `observe` counts a value in every bucket whose bound it does not exceed. The last bucket takes all. */
+export function histogram(
+  name: string,
+  help: string,
+  bounds: readonly number[],
+  labels: Record<string, string> = {},
+): { observe(value: number): void } {
+  const family = familyOf('histogram', name, help);
+  const buckets = [...bounds, Number.POSITIVE_INFINITY].map((bound) => {
+    const le = bound === Number.POSITIVE_INFINITY ? '+Inf' : String(bound);
+    return { bound, count: metricOf(family, `${name}_bucket`, { ...labels, le }) };
+  });
+  const sum = metricOf(family, `${name}_sum`, labels);
+  const count = metricOf(family, `${name}_count`, labels);
+  return {
+    observe(value) {
+      for (const bucket of buckets) if (value <= bucket.bound) bucket.count.inc();
+      sum.inc(value);
+      count.inc();
+    },
+  };
+}
+
+function familyOf(type: MetricType, name: string, help: string): Family {
+  const family = families.get(name) ?? { help, type, values: new Map() };
+  families.set(name, family);
+  return family;
+}
+
+function metricOf(family: Family, name: string, labels: Record<string, string>): Metric {
+  const text = Object.entries(labels)
     .map(
-      ([label, text]) => `${label}="${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`,
+      ([label, value]) => `${label}="${value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`,
     )
     .join(',');
+  const key = text === '' ? name : `${name}{${text}}`;
   const cell = family.values.get(key) ?? { value: 0 };
   family.values.set(key, cell);
   return {
@@ -54,8 +86,7 @@ export function exposeMetrics(): string {
   const lines: string[] = [];
   for (const [name, family] of families) {
     lines.push(`# HELP ${name} ${family.help}`, `# TYPE ${name} ${family.type}`);
-    for (const [labels, { value }] of family.values)
-      lines.push(labels === '' ? `${name} ${value}` : `${name}{${labels}} ${value}`);
+    for (const [key, { value }] of family.values) lines.push(`${key} ${value}`);
   }
   return `${lines.join('\n')}\n`;
 }
