@@ -1,3 +1,4 @@
+import { readWords } from '../arguments.ts';
 import { now } from '../clock.ts';
 import { describeDatabaseFailure } from '../database-failure.ts';
 import { openDatabase } from '../database.ts';
@@ -7,9 +8,16 @@ import { readSettings, requireSetting, SettingsError } from '../settings.ts';
 import { examine } from './examine.ts';
 import type { Finding } from './finding.ts';
 
-// `npm run doctor`: reads a database and says what to change and why. Exit code 0: healthy; 2: there is advice; 1: the
-// database cannot be asked.
+const usage = `Reads a database of Millrace and says what to change and why (docs/production.md):
+
+  npm run doctor
+
+The database is that of DATABASE_URL, or of the Millrace that runs on the same DATA_DIR. Exit code 0: healthy; 2: there
+is advice; 1: the database cannot be asked.
+`;
+
 async function main(): Promise<void> {
+  if (readWords(usage) === undefined) return;
   const settings = settingsOfRunning(readSettings());
   const databaseUrl = requireSetting(settings, 'DATABASE_URL');
   const log = createLog('doctor', 'error');

@@ -1,8 +1,16 @@
+import { readWords } from '../../../core/arguments.ts';
 import { readSettings, SettingsError } from '../../../core/settings.ts';
 import { listCertificates, trustCertificate } from './certificates.ts';
 
-/** `npm run opcua:trust -- list` and `npm run opcua:trust -- <thumbprint> …`. */
-function main(words: readonly string[]): number {
+const usage = `Which OPC UA servers may be talked to, by their certificates (docs/your-plant.md):
+
+  npm run opcua:trust -- list           the rejected and the trusted certificates
+  npm run opcua:trust -- THUMBPRINT …   trust rejected ones
+`;
+
+function main(): number {
+  const words = readWords(usage, true);
+  if (words === undefined) return 0;
   const { DATA_DIR: dataDir } = readSettings();
   if (words.length === 0 || words.includes('list')) {
     for (const kind of ['rejected', 'trusted'] as const) {
@@ -29,7 +37,7 @@ function main(words: readonly string[]): number {
 }
 
 try {
-  process.exitCode = main(process.argv.slice(2));
+  process.exitCode = main();
 } catch (error) {
   process.stderr.write(`${error instanceof SettingsError ? error.message : String(error)}\n`);
   process.exitCode = 1;
