@@ -13,10 +13,10 @@ import { referencePlant } from './reference-plant.ts';
 
 const usage = `How to bring your plant in and out (docs/your-plant.md):
 
-  npm run plant -- import FILE             all of FILE (.csv, .yaml) or, if anything in it is wrong, nothing
+  npm run plant -- import FILE             all of FILE (.csv, .yaml, .json) or, if anything in it is wrong, nothing
   npm run plant -- import FILE --check     only say what is wrong; needs no database
   npm run plant -- import FILE --remove    also remove what the database has and FILE has not
-  npm run plant -- export FILE             write the plant to FILE (.csv, .yaml)
+  npm run plant -- export FILE             write the plant to FILE (.csv, .yaml, .json)
   npm run plant -- export FILE --semicolon with semicolons and decimal commas, for such spreadsheets
   npm run plant -- reference               import the reference plant
   npm run plant -- reference --if-empty    import it unless ENTERPRISE has machines already
@@ -146,7 +146,5 @@ try {
 }
 
 function sentence(error: unknown): string {
-  const { code, message } = error as { code?: string; message: string };
-  if (code === 'ENOENT' || code === 'EACCES') return `The file cannot be read: ${message}.`;
-  return describeDatabaseFailure(error) ?? message;
+  return describeDatabaseFailure(error) ?? (error as Error).message;
 }

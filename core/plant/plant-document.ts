@@ -9,11 +9,14 @@ import { protocols, signalKinds } from '../reading.ts';
 /** A text of a certain form; the same words say what is accepted when it is missing, of another type, or misshapen. */
 const form = (pattern: RegExp, accepted: string) => z.string(accepted).regex(pattern, accepted);
 const list = <Item extends z.ZodType>(item: Item) => z.array(item, 'a list');
+/** One thing with its fields. The words are for what is something else; a field that it does not know is named by checkPlant. */
+const thing = <Fields extends z.core.$ZodLooseShape>(name: string, fields: Fields) =>
+  z.strictObject(fields, `${name} with its fields by name`);
 
 const titled = form(/^\S(.{0,198}\S)?$/, 'a text of 1 to 200 characters in one line');
 const plainName = form(/^[^/+#\s]{1,64}$/, 'a name of 1 to 64 characters without spaces, "/", "+" or "#"');
 // Sparkplug's group id is <enterprise>-<site>, so a "-" in either would make the two indistinguishable.
-const groupName = form(/^[^/+#\s-]{1,64}$/, 'a name of 1 to 64 characters without spaces, "-", "/", "+" or "#"');
+export const groupName = form(/^[^/+#\s-]{1,64}$/, 'a name of 1 to 64 characters without spaces, "-", "/", "+" or "#"');
 const clockTime = form(/^([01]\d|2[0-3]):[0-5]\d$/, 'a local time as HH:MM from 00:00 to 23:59');
 const number = z.number('a number');
 const optionalNumber = z.number('a number, or nothing').nullable().default(null);
@@ -22,31 +25,31 @@ const optionalText = z
   .max(200, 'a text of at most 200 characters')
   .nullable()
   .default(null);
-const seconds = z.number('a number of seconds').min(0, 'a number of seconds, 0 or more').default(0);
+const weekSeconds = 604_800;
+const delay = z
+  .number(`a number of seconds from 0 to ${weekSeconds}`)
+  .min(0, `a number of seconds from 0 to ${weekSeconds}`)
+  .max(weekSeconds, `a number of seconds from 0 to ${weekSeconds}`)
+  .default(0);
+const duration = (accepted: string) => z.number(accepted).positive(accepted).max(weekSeconds, accepted);
+const rollover = `a number above 0 and up to ${Number.MAX_SAFE_INTEGER}, or nothing`;
 
-// Commands go to topics made of group and edge node, and a broker closes the connection that publishes to one with a wildcard.
-const sparkplugAddress = /^[^/+#]+\/[^/+#]+\/[^/+#]*\/./;
+export const sourceSchema = thing('a source', {
+  protocol: z.enum(protocols, `one of ${protocols.join(', ')}`),
+  /** OPC UA only: application URI or endpoint URL; empty means any configured server. */
+  server: z.string('a server address, or nothing').max(1024, 'a server address of at most 1024 characters').default(''),
+  /** mqtt: the signal's topic; sparkplug: group/edge node/device/metric; opcua: node id with namespace URI. */
+  address: form(/^\S(.{0,1022}\S)?$/, 'an address of 1 to 1024 characters'),
+});
 
-export const sourceSchema = z
-  .strictObject({
-    protocol: z.enum(protocols, `one of ${protocols.join(', ')}`),
-    /** OPC UA only: application URI or endpoint URL; empty means any configured server. */
-    server: z.string('a server address, or nothing').default(''),
-    /** mqtt: the signal's topic; sparkplug: group/edge node/device/metric; opcua: node id with namespace URI. */
-    address: form(/^\S(.*\S)?$/, 'an address'),
-  })
-  .refine(({ protocol, address }) => protocol !== 'sparkplug' || sparkplugAddress.test(address), {
-    path: ['address'],
-    message: 'group/edge node/device/metric, without "+" and "#" in the first three',
-  });
-
-export const signalSchema = z.strictObject({
+export const signalSchema = thing('a signal', {
   name: plainName,
   kind: z.enum(signalKinds, `one of ${signalKinds.join(', ')}`).default('measurement'),
   /** What the value means to analytics: temperature, vibration, …; for counters good, reject or total. */
   quantity: form(/^\S{1,64}$/, 'a word such as temperature; for a counter good, reject or total').optional(),
-  unit: z.string('a UCUM unit such as Cel or mm/s').max(40, 'a UCUM unit of at most 40 characters').default(''),
-  expected_interval_seconds: number.positive('a number of seconds above 0').default(1),
+  /** Shown beside the value and never computed with; UCUM codes are shown as people write them (Cel as °C). */
+  unit: z.string('a unit such as Cel or mm/s').max(40, 'a unit of at most 40 characters').default(''),
+  expected_interval_seconds: duration(`a number of seconds above 0 and up to ${weekSeconds}`).default(1),
   range_low: optionalNumber,
   range_high: optionalNumber,
   limit_low_low: optionalNumber,
@@ -54,17 +57,18 @@ export const signalSchema = z.strictObject({
   limit_high: optionalNumber,
   limit_high_high: optionalNumber,
   deadband: number.min(0, 'a number, 0 or more, in the unit of the signal').default(0),
-  on_delay_seconds: seconds,
-  off_delay_seconds: seconds,
+  on_delay_seconds: delay,
+  off_delay_seconds: delay,
   counter_rollover: z
-    .number('a number above 0, or nothing')
-    .positive('a number above 0, or nothing')
+    .number(rollover)
+    .positive(rollover)
+    .max(Number.MAX_SAFE_INTEGER, rollover)
     .nullable()
     .default(null),
   sources: list(sourceSchema).default([]),
 });
 
-export const machineSchema = z.strictObject({
+export const machineSchema = thing('a machine', {
   name: plainName,
   title: titled.optional(),
   class: plainName.default('machine'),
@@ -77,23 +81,21 @@ export const machineSchema = z.strictObject({
   signals: list(signalSchema).default([]),
 });
 
-export const lineSchema = z.strictObject({
+export const lineSchema = thing('a line', {
   name: plainName,
   title: titled.optional(),
-  ideal_cycles: z
-    .array(
-      z.strictObject({
-        product: z.string('the code of a product'),
-        seconds: number.positive('a number of seconds above 0 for one item'),
-      }),
-    )
-    .default([]),
+  ideal_cycles: list(
+    thing('an ideal cycle', {
+      product: z.string('the code of a product'),
+      seconds: duration(`a number of seconds above 0 and up to ${weekSeconds} for one item`),
+    }),
+  ).default([]),
   machines: list(machineSchema).default([]),
 });
 
 const weekday = z.int('weekdays from 1 (Monday) to 7').min(1, 'weekdays from 1 to 7').max(7, 'weekdays from 1 to 7');
 
-export const shiftSchema = z.strictObject({
+export const shiftSchema = thing('a shift', {
   name: titled,
   /** ISO weekdays on which the shift starts, 1 = Monday. */
   weekdays: z
@@ -103,10 +105,10 @@ export const shiftSchema = z.strictObject({
   /** Local times of the site. A shift whose end is not after its start ends the next day. */
   start: clockTime,
   end: clockTime,
-  breaks: list(z.strictObject({ start: clockTime, end: clockTime })).default([]),
+  breaks: list(thing('a break', { start: clockTime, end: clockTime })).default([]),
 });
 
-export const siteSchema = z.strictObject({
+export const siteSchema = thing('a site', {
   name: groupName,
   title: titled.optional(),
   time_zone: z
@@ -127,31 +129,25 @@ export const employeeRoles = [
 ] as const;
 
 /** The form of a plant, field by field. What fields say about each other is checked by `checkPlant`, which is the way in. */
-export const plantSchema = z
-  .strictObject({
-    enterprise: groupName,
-    products: z
-      .array(
-        z.strictObject({
-          code: form(/^\S(.{0,62}\S)?$/, 'a product code of 1 to 64 characters'),
-          title: titled.optional(),
-        }),
-      )
-      .default([]),
-    sites: list(siteSchema).min(1, 'at least one site'),
-    employees: z
-      .array(
-        z.strictObject({
-          email: z.email('an e-mail address'),
-          name: titled,
-          role: z.enum(employeeRoles, `one of ${employeeRoles.join(', ')}`),
-          /** The site the person works at; nothing means all of them. */
-          site: z.string('the name of a site, or nothing').nullable().default(null),
-        }),
-      )
-      .default([]),
-  })
-  .transform(withDefaults);
+export const plantSchema = thing('a plant', {
+  enterprise: groupName,
+  products: list(
+    thing('a product', {
+      code: form(/^\S(.{0,62}\S)?$/, 'a product code of 1 to 64 characters'),
+      title: titled.optional(),
+    }),
+  ).default([]),
+  sites: list(siteSchema).min(1, 'at least one site'),
+  employees: list(
+    thing('an employee', {
+      email: z.email('an e-mail address'),
+      name: titled,
+      role: z.enum(employeeRoles, `one of ${employeeRoles.join(', ')}`),
+      /** The site the person works at; nothing means all of them. */
+      site: z.string('the name of a site, or nothing').nullable().default(null),
+    }),
+  ).default([]),
+}).transform(withDefaults);
 
 /** A plant as someone may write it: everything with a default may be missing. */
 export type PlantInput = z.input<typeof plantSchema>;

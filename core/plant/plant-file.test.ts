@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readPlantCsv } from './plant-csv.ts';
 import { PlantFileError } from './plant-file-error.ts';
-import { readPlantFile } from './plant-file.ts';
+import { readPlantFile, writePlantFile } from './plant-file.ts';
 import { readPlantYaml, writePlantYaml } from './plant-yaml.ts';
 import { referencePlant } from './reference-plant.ts';
 import { writePlantCsv } from './write-plant-csv.ts';
@@ -191,6 +191,40 @@ describe('a plant as YAML', () => {
 
   it('says in which line the YAML itself breaks', () => {
     expect(problemsOf(() => readPlantYaml('enterprise: acme\nsites: [\n'))[0]).toMatch(/^Row \d, YAML/);
+    expect(problemsOf(() => readPlantYaml('enterprise: acme\nenterprise: acme\n'))).toEqual([
+      'Row 2, YAML, character 1: "enterprise: acme" is there; accepted is well-formed YAML (Map keys must be unique).',
+    ]);
+  });
+
+  it.each([
+    ['an alias of nothing', 'enterprise: acme\nsites: *none\n', 'Row 2, YAML, character 8: "*none" is there'],
+    [
+      'aliases that fill the memory',
+      `a: &a [x]\n${'bcdefgh'
+        .split('')
+        .map((name, index) => `${name}: &${name} [${`*${'abcdefg'[index]}, `.repeat(20)}]\n`)
+        .join('')}`,
+      'Row 2, YAML, character 8: "*a" is there',
+    ],
+  ])('says where there is %s', (_what, text, place) => {
+    expect(problemsOf(() => readPlantYaml(text))).toEqual([
+      `${place}; accepted is an alias of something above it, and not aliases of aliases of aliases.`,
+    ]);
+  });
+
+  it.each(['- a\n', '', '5'])('says what a file should hold that holds %j', (text) => {
+    expect(problemsOf(() => readPlantYaml(text))).toEqual([
+      expect.stringMatching(/^Row 1, the whole file: .* is there; accepted is a plant with its fields by name\.$/),
+    ]);
+  });
+
+  it('says the same of everything in it', () => {
+    const text = 'enterprise: acme\nproducts: x\nemployees: [7]\nsites:\n  - 5\n';
+    expect(problemsOf(() => readPlantYaml(text))).toEqual([
+      'Row 2, products: "x" is there; accepted is a list.',
+      'Row 3, employees.0: 7 is there; accepted is an employee with its fields by name.',
+      'Row 5, sites.0: 5 is there; accepted is a site with its fields by name.',
+    ]);
   });
 });
 
@@ -208,6 +242,30 @@ describe('the example of the guide', () => {
       'reject',
     ]);
     expect(readPlantYaml(block('yaml'))).toEqual(plant);
+  });
+});
+
+describe('a file', () => {
+  it('is written in the form that its name says, and read back equal', () => {
+    const plant = readPlantCsv(small);
+    const write = (name: string): string => {
+      writePlantFile(join(folder, name), plant);
+      expect(readPlantFile(join(folder, name))).toEqual(plant);
+      return readFileSync(join(folder, name), 'utf8');
+    };
+    expect(JSON.parse(write('plant.json'))).toMatchObject({ enterprise: 'acme' });
+    expect(write('plant.yaml')).toMatch(/^enterprise: acme\n/);
+    expect(write('plant.CSV')).toMatch(/^\uFEFFrecord,/);
+  });
+
+  it('that cannot be written or read, or has another ending, is named', () => {
+    const plant = readPlantCsv(small);
+    const nowhere = join(folder, 'nowhere', 'x.csv');
+    expect(() => writePlantFile(nowhere, plant)).toThrow(`The file "${nowhere}" cannot be written: ENOENT`);
+    expect(() => readPlantFile(nowhere)).toThrow(`The file "${nowhere}" cannot be read: ENOENT`);
+    expect(() => writePlantFile('x.xlsx', plant)).toThrow(
+      /^The file is "x.xlsx"; accepted is a name that ends in .csv/,
+    );
   });
 });
 

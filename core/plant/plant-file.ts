@@ -1,15 +1,19 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { extname } from 'node:path';
+import { SettingsError } from '../settings.ts';
 import { readPlantCsv } from './plant-csv.ts';
 import type { Plant } from './plant-document.ts';
 import { PlantFileError } from './plant-file-error.ts';
-import { readPlantYaml, writePlantYaml } from './plant-yaml.ts';
+import { readPlantYaml, writePlantJson, writePlantYaml } from './plant-yaml.ts';
 import { writePlantCsv } from './write-plant-csv.ts';
 
-/** Reads a plant from a file by its extension (.csv, .yaml, .yml, .json). Throws a PlantFileError with every problem. */
+/**
+ * Reads a plant from a file by its extension (.csv, .yaml, .yml, .json). Throws a PlantFileError with every problem, or
+ * a SettingsError when the file cannot be read at all.
+ */
 export function readPlantFile(path: string): Plant {
   const form = formOf(path);
-  const bytes = readFileSync(path);
+  const bytes = withFile('read', path, () => readFileSync(path));
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -20,16 +24,26 @@ export function readPlantFile(path: string): Plant {
   return form === 'csv' ? readPlantCsv(text) : readPlantYaml(text.replace(/^\uFEFF/, ''));
 }
 
-/** Writes a plant to a file in the form that its extension says; the delimiter is for CSV. */
+/** Writes a plant to a file in the form that its extension says; the delimiter is for CSV. Throws a SettingsError. */
 export function writePlantFile(path: string, plant: Plant, delimiter: ',' | ';' = ','): void {
-  writeFileSync(path, formOf(path) === 'csv' ? writePlantCsv(plant, delimiter) : writePlantYaml(plant));
+  const write = { csv: () => writePlantCsv(plant, delimiter), yaml: writePlantYaml, json: writePlantJson }[
+    formOf(path)
+  ];
+  withFile('written', path, () => writeFileSync(path, write(plant)));
 }
 
-function formOf(path: string): 'csv' | 'yaml' {
+function withFile<Result>(done: 'read' | 'written', path: string, work: () => Result): Result {
+  try {
+    return work();
+  } catch (cause) {
+    throw new SettingsError(`The file "${path}" cannot be ${done}: ${(cause as Error).message}.`, { cause });
+  }
+}
+
+function formOf(path: string): 'csv' | 'yaml' | 'json' {
   const extension = extname(path).toLowerCase();
   if (extension === '.csv') return 'csv';
-  if (['.yaml', '.yml', '.json'].includes(extension)) return 'yaml';
-  throw new PlantFileError([
-    { row: 1, column: 'file', value: path, accepted: 'a name that ends in .csv, .yaml, .yml or .json' },
-  ]);
+  if (extension === '.json') return 'json';
+  if (extension === '.yaml' || extension === '.yml') return 'yaml';
+  throw new SettingsError(`The file is "${path}"; accepted is a name that ends in .csv, .yaml, .yml or .json.`);
 }

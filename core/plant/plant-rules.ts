@@ -1,4 +1,6 @@
+import { groupName } from './plant-document.ts';
 import { findShiftOverlaps } from './shift-overlaps.ts';
+import { acceptedAddress } from './source-address.ts';
 
 export type Path = (string | number)[];
 /** Something wrong in a plant: where, and what would be accepted there. */
@@ -8,6 +10,11 @@ export interface PlantProblem {
 }
 const everyDay = [1, 2, 3, 4, 5, 6, 7];
 type Report = (path: Path, accepted: string) => void;
+/** Whose address is whose: the first signal that names it. */
+interface Addresses {
+  enterprise: string | undefined;
+  owners: Map<string, string>;
+}
 
 /**
  * Everything that no single field can know: names given twice, unknown references, limits out of order, shared
@@ -19,7 +26,7 @@ export function findPlantProblems(plant: unknown): PlantProblem[] {
   const report: Report = (path, accepted) => void problems.push({ path, accepted });
   const products = new Set(texts(list(plant, 'products'), 'code'));
   const sites = new Set(texts(list(plant, 'sites'), 'name'));
-  const addresses = new Map<string, string>();
+  const addresses: Addresses = { enterprise: groupName.safeParse(field(plant, 'enterprise')).data, owners: new Map() };
 
   findRepeats(list(plant, 'products'), ['products'], 'code', 'a product code used once', report);
   findRepeats(list(plant, 'sites'), ['sites'], 'name', 'a site name used once', report);
@@ -84,7 +91,7 @@ function findLineProblems(
   line: unknown,
   path: Path,
   products: Set<string>,
-  addresses: Map<string, string>,
+  addresses: Addresses,
   where: string,
   report: Report,
 ): void {
@@ -107,13 +114,7 @@ function findLineProblems(
   }
 }
 
-function findMachineProblems(
-  machine: unknown,
-  path: Path,
-  addresses: Map<string, string>,
-  where: string,
-  report: Report,
-): void {
+function findMachineProblems(machine: unknown, path: Path, addresses: Addresses, where: string, report: Report): void {
   const signals = list(machine, 'signals');
   findRepeats(signals, [...path, 'signals'], 'name', 'a signal name used once in its machine', report);
   for (const [index, signal] of signals.entries()) {
@@ -122,13 +123,16 @@ function findMachineProblems(
     for (const [sourceIndex, source] of list(signal, 'sources').entries()) {
       const address = text(source, 'address');
       if (address === undefined) continue;
-      const key = `${text(source, 'protocol')} ${text(source, 'server') ?? ''} ${address}`;
-      const owner = addresses.get(key);
+      const protocol = text(source, 'protocol') ?? '';
+      const wanted = acceptedAddress(protocol, address, addresses.enterprise);
+      if (wanted !== undefined) report([...signalPath, 'sources', sourceIndex, 'address'], wanted);
+      const key = `${protocol} ${text(source, 'server') ?? ''} ${address}`;
+      const owner = addresses.owners.get(key);
       if (owner !== undefined) {
         const accepted = `an address of one signal only (${owner} has it already)`;
         report([...signalPath, 'sources', sourceIndex, 'address'], accepted);
       }
-      addresses.set(key, owner ?? `${where}/${text(signal, 'name')}`);
+      addresses.owners.set(key, owner ?? `${where}/${text(signal, 'name')}`);
     }
   }
 }
@@ -140,12 +144,14 @@ export function findSignalProblems(signal: unknown): PlantProblem[] {
   return problems;
 }
 
+const limits = ['limit_low_low', 'limit_low', 'limit_high', 'limit_high_high'];
+
 function problemsOfSignal(signal: unknown, path: Path, report: Report): void {
   const kind = text(signal, 'kind') ?? 'measurement';
   // Codes and names have no order, so that "above" says nothing of them.
   const isUnordered = ['state', 'fault', 'order'].includes(kind);
   let lower: { name: string; value: number } | undefined;
-  for (const name of ['limit_low_low', 'limit_low', 'limit_high', 'limit_high_high']) {
+  for (const name of limits) {
     const value = number(signal, name);
     if (value === undefined) continue;
     if (isUnordered) report([...path, name], `nothing, since a signal of kind ${kind} has no limits`);
@@ -158,6 +164,14 @@ function problemsOfSignal(signal: unknown, path: Path, report: Report): void {
   const rangeHigh = number(signal, 'range_high');
   if (rangeLow !== undefined && rangeHigh !== undefined && rangeHigh <= rangeLow) {
     report([...path, 'range_high'], `a number above range_low (${rangeLow})`);
+  }
+  for (const name of limits) {
+    const value = number(signal, name);
+    if (value === undefined || isUnordered) continue;
+    // What the sensor cannot show never raises an alarm.
+    if (rangeHigh !== undefined && value > rangeHigh)
+      report([...path, name], `a number up to range_high (${rangeHigh})`);
+    if (rangeLow !== undefined && value < rangeLow) report([...path, name], `a number from range_low (${rangeLow}) on`);
   }
   const isCounter = kind === 'counter';
   if (isCounter && !['good', 'reject', 'total'].includes(text(signal, 'quantity') ?? '')) {

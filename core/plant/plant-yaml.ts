@@ -1,4 +1,4 @@
-import { isNode, LineCounter, parseDocument, stringify } from 'yaml';
+import { isNode, LineCounter, parseDocument, stringify, visit, type Alias, type Document } from 'yaml';
 import { checkPlant, valueAt } from './check-plant.ts';
 import type { Plant } from './plant-document.ts';
 import { PlantFileError, type FileProblem } from './plant-file-error.ts';
@@ -9,15 +9,15 @@ export function readPlantYaml(text: string): Plant {
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   if (document.errors.length > 0) {
     throw new PlantFileError(
-      document.errors.map((error) => ({
-        row: lines.linePos(error.pos[0]).line,
-        column: 'YAML',
-        value: undefined,
-        accepted: error.message.split('\n', 1)[0] ?? 'valid YAML',
-      })),
+      document.errors.map((error) => {
+        const { line, col } = lines.linePos(error.pos[0]);
+        const reason = (error.message.split('\n', 1)[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
+        const value = text.split('\n', line)[line - 1]?.trim();
+        return { row: line, column: `YAML, character ${col}`, value, accepted: `well-formed YAML (${reason})` };
+      }),
     );
   }
-  const written: unknown = document.toJS();
+  const written = plainOf(document, lines);
   const { plant, problems } = checkPlant(written);
   if (plant !== undefined) return plant;
   throw new PlantFileError(
@@ -32,7 +32,7 @@ export function readPlantYaml(text: string): Plant {
       const offset = isNode(node) ? node.range?.[0] : undefined;
       return {
         row: offset === undefined ? 1 : lines.linePos(offset).line,
-        column: path.join('.'),
+        column: path.length === 0 ? 'the whole file' : path.join('.'),
         value: valueAt(written, path),
         accepted,
       };
@@ -40,10 +40,30 @@ export function readPlantYaml(text: string): Plant {
   );
 }
 
+/** The document as plain values. Aliases are all that cannot become some: of nothing, or of so much that it fills the memory. */
+function plainOf(document: Document, lines: LineCounter): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    const aliases: Alias[] = [];
+    visit(document, { Alias: (_key, alias) => void aliases.push(alias) });
+    const alias = aliases.find((each) => each.resolve(document) === undefined) ?? aliases[0];
+    if (alias?.range == null) throw error;
+    const { line, col } = lines.linePos(alias.range[0]);
+    const accepted = 'an alias of something above it, and not aliases of aliases of aliases';
+    throw new PlantFileError([{ row: line, column: `YAML, character ${col}`, value: `*${alias.source}`, accepted }]);
+  }
+}
+
 /** A plant as YAML that `readPlantYaml` reads back equal; what equals its default is left out to keep it readable. */
 export function writePlantYaml(plant: Plant): string {
   // By the rules of YAML 1.1 the times of shifts are quoted: its readers take a plain 22:00 for the number 1320.
   return stringify(withoutDefaults(plant), { lineWidth: 120, aliasDuplicateObjects: false, version: '1.1' });
+}
+
+/** The same as JSON, which `readPlantYaml` reads too. */
+export function writePlantJson(plant: Plant): string {
+  return `${JSON.stringify(withoutDefaults(plant), undefined, 2)}\n`;
 }
 
 const allWeek = JSON.stringify([1, 2, 3, 4, 5, 6, 7]);
