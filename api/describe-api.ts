@@ -26,12 +26,13 @@ export async function describeApi(app: App): Promise<void> {
     },
     transform: createJsonSchemaTransform({}),
   });
-  // Every route can answer a problem; said once here instead of in each of them.
+  // Every route has a name for generated clients and can answer a problem; said once here instead of in each of them.
   app.addHook('onRoute', (route) => {
     if (route.schema === undefined || route.schema.hide === true) return;
     const response = (route.schema.response ?? {}) as Record<string, unknown>;
     response['default'] ??= { description: 'A problem', content: { 'application/problem+json': { schema: problem } } };
     route.schema.response = response;
+    route.schema.operationId ??= operationIdOf([route.method].flat()[0] ?? '', route.url);
   });
   app.get(
     '/openapi.json',
@@ -45,4 +46,13 @@ export async function describeApi(app: App): Promise<void> {
     },
     () => ({ ...app.swagger({ yaml: false }) }),
   );
+}
+
+/** `GET /api/v1/signals/:id/readings` is `getSignalsByIdReadings`. */
+function operationIdOf(method: string, url: string): string {
+  const words = url
+    .replace('/api/v1', '')
+    .replaceAll(':', 'by-')
+    .split(/[^a-z]+/i);
+  return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }

@@ -2,6 +2,8 @@ import { beforeAll, expect, test } from 'vitest';
 import { createStage, type Stage } from './testing/stage.ts';
 
 interface Operation {
+  operationId?: string;
+  security?: object[];
   summary?: string;
   tags?: string[];
   parameters?: { name: string; in: string; required?: boolean; schema?: object }[];
@@ -76,6 +78,20 @@ test('gives every operation a summary, a tag, a described success and the proble
       ).toEqual(inPath);
     }
   }
+});
+
+test('gives every operation a name of its own', () => {
+  const names = Object.values(document.paths).flatMap((path) => Object.values(path).map((each) => each.operationId));
+  expect(new Set(names).size).toBe(names.length);
+  expect(names).toContain('getSignalsByIdReadings');
+  for (const name of names) expect(name).toMatch(/^(get|post)[A-Z][A-Za-z]+$/);
+});
+
+test('says that the login and what machines ask need no login', () => {
+  const open = Object.entries(document.paths).flatMap(([path, operations]) =>
+    Object.values(operations).flatMap((operation) => (operation.security?.length === 0 ? [path] : [])),
+  );
+  expect(open.sort()).toEqual(['/api/v1/login', '/health/live', '/health/ready', '/metrics', '/openapi.json']);
 });
 
 test('lists say how many at once, and their defaults', () => {

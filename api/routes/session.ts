@@ -25,6 +25,7 @@ export function addLogin(app: App, api: Api): void {
       schema: {
         tags: ['session'],
         summary: 'Log in: sets the session cookie and answers the token',
+        security: [],
         body: loginBody,
         response: { 200: loginAnswer },
       },
