@@ -9,6 +9,7 @@ import { authenticate } from './auth/authenticate.ts';
 import type { Api, App } from './context.ts';
 import { describeApi } from './describe-api.ts';
 import { createLive, type LiveOptions } from './live/live.ts';
+import { collectMethods } from './methods.ts';
 import { addPage } from './page.ts';
 import { sendProblem } from './problem.ts';
 import { measureRequest } from './request-metrics.ts';
@@ -73,6 +74,7 @@ export async function buildApp(options: AppOptions): Promise<App> {
   });
   app.addHook('preClose', () => live.close());
 
+  const methodsOf = collectMethods(app);
   await app.register(fastifyCookie);
   await describeApi(app);
   addHealth(app, api);
@@ -94,6 +96,6 @@ export async function buildApp(options: AppOptions): Promise<App> {
     },
     { prefix: '/api/v1' },
   );
-  await addPage(app, options.pageFolder);
+  await addPage(app, methodsOf, options.pageFolder);
   return app;
 }

@@ -91,8 +91,8 @@ describe('rejected readings', () => {
         [plant.organization_id, sourceId, reason, payload],
       );
     await add('malformed_payload', Buffer.from('{"value": "ä'));
-    await add('binary', Buffer.from([0xff, 0x00, 0x80]));
-    await add('long', Buffer.from('ä'.repeat(600)));
+    await add('too_large', Buffer.from([0xff, 0x00, 0x80]));
+    await add('text_too_long', Buffer.from('ä'.repeat(600)));
     const { body } = await stage.get('/api/v1/rejected');
     const by = (reason: string) => body.items.find((item: { reason: string }) => item.reason === reason);
     expect(by('malformed_payload')).toMatchObject({
@@ -101,9 +101,13 @@ describe('rejected readings', () => {
       payload_bytes: 13,
       source_name: 'line-01',
     });
-    expect(by('binary')).toMatchObject({ payload: 'ff0080', payload_encoding: 'hex', payload_bytes: 3 });
-    expect(by('long')).toMatchObject({ payload: 'ä'.repeat(500), payload_encoding: 'utf8', payload_bytes: 1200 });
-    expect((await stage.get('/api/v1/rejected?reason=binary&resolved=false')).body.items).toHaveLength(1);
+    expect(by('too_large')).toMatchObject({ payload: 'ff0080', payload_encoding: 'hex', payload_bytes: 3 });
+    expect(by('text_too_long')).toMatchObject({
+      payload: 'ä'.repeat(500),
+      payload_encoding: 'utf8',
+      payload_bytes: 1200,
+    });
+    expect((await stage.get('/api/v1/rejected?reason=too_large&resolved=false')).body.items).toHaveLength(1);
     expect((await stage.get('/api/v1/rejected', stage.otherToken)).body.items).toEqual([]);
   });
 });

@@ -18,7 +18,7 @@ async function serve(folder: string): Promise<App> {
   const app = fastify() as unknown as App;
   closers.push(() => app.close());
   app.setErrorHandler((error, request, reply) => sendProblem(request, reply, error, silentLog));
-  await addPage(app, folder);
+  await addPage(app, () => [], folder);
   return app;
 }
 

@@ -27,6 +27,7 @@ const kinds = {
   forbidden: { status: 403, title: 'You may not do this' },
   'cross-origin': { status: 403, title: 'The request came from another site' },
   'not-found': { status: 404, title: 'There is no such thing' },
+  'wrong-method': { status: 405, title: 'This cannot be done there' },
   conflict: { status: 409, title: 'Something is in the way' },
   'too-large': { status: 413, title: 'The request is too large' },
   'media-type': { status: 415, title: 'The body must be JSON' },
@@ -98,9 +99,9 @@ function acceptedOf(issue: z.core.$ZodIssue): string {
     case 'invalid_type':
       return issue.expected === 'int' ? 'a whole number' : `a value of type ${issue.expected}`;
     case 'too_small':
-      return `${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}${issue.origin === 'string' ? ' characters' : ''}`;
+      return `${issue.inclusive === false ? 'a number above' : 'at least'} ${issue.minimum}${issue.origin === 'string' ? ' characters' : ''}`;
     case 'too_big':
-      return `${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`;
+      return `${issue.inclusive === false ? 'a number below' : 'at most'} ${issue.maximum}${issue.origin === 'string' ? ' characters' : ''}`;
     case 'invalid_format':
       if (issue.format === 'datetime') return 'an RFC 3339 time such as 2026-11-20T06:00:00Z';
       return issue.format === 'regex' ? issue.message : `a valid ${issue.format}`;
@@ -128,6 +129,7 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, error:
   const problem = toProblem(error);
   if (problem.status >= 500) log.error({ error, request_id: request.id, url: request.url }, 'a request failed');
   const { retry_after_seconds, ...extra } = problem.extra;
+  if (problem.status === 401) void reply.header('www-authenticate', 'Bearer realm="millrace"');
   if (retry_after_seconds !== undefined) void reply.header('retry-after', String(retry_after_seconds));
   const body: Problem = {
     type: `/problems/${problem.kind}`,

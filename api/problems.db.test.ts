@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { rejectReasons } from '../core/reading.ts';
 import { createStage, type Stage } from './testing/stage.ts';
 
 let stage: Stage;
@@ -33,7 +34,8 @@ describe('what goes wrong is answered as problem details', () => {
       'dancing',
       'running, idle, starved, held, setup, down, planned_stop, no_data',
     ],
-    ['/api/v1/machines/0', 'id', '0', 'more than 0'],
+    ['/api/v1/machines/0', 'id', '0', 'a number above 0'],
+    ['/api/v1/signals/', 'id', '', 'a number above 0'],
     ['/api/v1/machines/abc', 'id', 'abc', 'a value of type number'],
     ['/api/v1/oee?from=yesterday', 'from', 'yesterday', 'an RFC 3339 time such as 2026-11-20T06:00:00Z'],
     [
@@ -48,7 +50,16 @@ describe('what goes wrong is answered as problem details', () => {
       '2026-01-02T00:00:00Z',
       'a time before `to`',
     ],
-    ['/api/v1/lines?line=7', 'line', '7', 'no parameter of this name here, but limit, cursor, site'],
+    [
+      '/api/v1/signals/1/readings?from=2026-01-02T00:00:00Z&to=2026-01-02T00:00:00Z',
+      'from',
+      '2026-01-02T00:00:00Z',
+      'a time before `to`',
+    ],
+    ['/api/v1/lines?line=7', 'line', '7', 'no name here, but limit, cursor, site'],
+    ['/api/v1/oee?level=site&line=1', 'line', '1', 'nothing beside level=site; ask for level=line'],
+    ['/api/v1/oee?machine=1', 'machine', '1', 'nothing beside level=line; ask for level=machine'],
+    ['/api/v1/rejected?reason=foo', 'reason', 'foo', rejectReasons.join(', ')],
     ['/api/v1/stream?topics=values,gossip', 'topics', 'values,gossip', 'values, states, oee, alarms, work_orders'],
   ])('a wrong value in %s', async (url, field, value, accepted) => {
     const answer = await stage.get(url);
@@ -98,6 +109,47 @@ describe('what goes wrong is answered as problem details', () => {
     expect(await stage.get('/api/v1/work-orders/3000000000')).toMatchObject({ status: 404 });
     for (const path of ['alarms/3000000000/acknowledge', 'rejected/3000000000/replay']) {
       expect(await stage.post(`/api/v1/${path}`, {}), path).toMatchObject({ status: 404 });
+    }
+  });
+
+  test.each([
+    ['rejected/replay', {}, '', 'a reason, a source, or both'],
+    ['rejected/replay', { reason: 'nope' }, 'reason', rejectReasons.join(', ')],
+    ['login', { email: 'a@b.c', pasword: 'x' }, 'pasword', 'no name here, but email, password, organization'],
+    ['alarms/1/acknowledge', { comment: 'seen' }, 'comment', 'no name here, but note'],
+    ['discovered/1/map', { signal_id: 1, nmae: 'x' }, 'nmae', expect.stringMatching(/^no name here, but signal_id,/)],
+  ])('a wrong body of %s: %j', async (path, body, field, accepted) => {
+    const answer = await stage.post(`/api/v1/${path}`, body);
+    expect(answer).toMatchObject({ status: 400, body: { type: '/problems/validation' } });
+    expect(answer.body.errors).toContainEqual(expect.objectContaining({ field, accepted }));
+  });
+
+  test('a time may be written with a small t and z', async () => {
+    const range = 'from=2026-01-01t00:00:00z&to=2026-01-02t00:00:00.5%2b01:00';
+    for (const list of ['alarms', 'ledger', 'signals/1/readings'])
+      expect(await stage.get(`/api/v1/${list}?${range}`), list).toMatchObject({ status: 200 });
+    expect((await stage.get(`/api/v1/downtime?${range}`)).body).toMatchObject({
+      from: '2026-01-01T00:00:00Z',
+      to: '2026-01-01T23:00:00.500Z',
+    });
+  });
+
+  test('a method that a path does not have', async () => {
+    const answer = await stage.ask({ method: 'DELETE', url: '/api/v1/work-orders?x=1' });
+    expect(answer).toMatchObject({ status: 405, body: { type: '/problems/wrong-method' } });
+    expect(answer.headers['allow']).toBe('GET, HEAD, POST');
+    expect((await stage.ask({ method: 'POST', url: '/api/v1/signals/7/readings' })).headers['allow']).toBe('GET, HEAD');
+    expect((await stage.ask({ method: 'POST', url: '/api/v1/signals/7/nothing' })).status).toBe(404);
+  });
+
+  test('a missing login, and a wrong one, with how to log in', async () => {
+    const login = { method: 'POST', url: '/api/v1/login', payload: { email: 'a@b.c', password: 'wrong' } } as const;
+    for (const request of [{ url: '/api/v1/machines' }, login]) {
+      const { status, headers } = await stage.ask(request);
+      expect({ status, challenge: headers['www-authenticate'] }).toEqual({
+        status: 401,
+        challenge: 'Bearer realm="millrace"',
+      });
     }
   });
 

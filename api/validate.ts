@@ -9,7 +9,7 @@ import type { ValidationFailure } from './problem.ts';
 export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   return (given: unknown) => {
     const data = httpPart === 'body' ? (given ?? {}) : given;
-    const questions = httpPart === 'querystring' ? wrongQuestions(schema, data) : [];
+    const questions = httpPart === 'params' ? [] : [...unknownNames(schema, data), ...emptyRange(data)];
     const parsed = schema.safeParse(data);
     const path = parsed.success ? findNul(parsed.data) : undefined;
     if (parsed.success && path === undefined && questions.length === 0) return { value: parsed.data };
@@ -24,25 +24,24 @@ export const compileValidator: FastifySchemaCompiler<z.ZodType> = ({ schema, htt
 };
 
 /**
- * What no schema of one parameter sees: a parameter that the route does not know (a mistyped filter would answer with
- * everything) and a range that ends before it begins (which would answer with nothing).
+ * Parameters and fields that the route does not know: a mistyped filter would answer with everything, and a mistyped
+ * field would leave out what somebody wanted to say.
  */
-function wrongQuestions(schema: z.ZodType, data: unknown): z.core.$ZodIssue[] {
-  const given = (data ?? {}) as Record<string, unknown>;
+function unknownNames(schema: z.ZodType, data: unknown): z.core.$ZodIssue[] {
   const { shape } = schema as Partial<z.ZodObject>;
-  if (shape === undefined) throw new Error('The schema of a query string must be an object, whose names are known.');
+  if (shape === undefined) throw new Error('The schema of a request must be an object, whose names are known.');
+  if (typeof data !== 'object' || data === null || Array.isArray(data)) return [];
   const known = Object.keys(shape);
-  const issues: z.core.$ZodIssue[] = Object.keys(given)
+  return Object.keys(data)
     .filter((name) => !known.includes(name))
-    .map((name) => ({
-      code: 'custom',
-      path: [name],
-      input: data,
-      message: `no parameter of this name here, but ${known.join(', ')}`,
-    }));
-  if (Date.parse(String(given['from'])) > Date.parse(String(given['to'])))
-    issues.push({ code: 'custom', path: ['from'], input: data, message: 'a time before `to`' });
-  return issues;
+    .map((name) => ({ code: 'custom', path: [name], input: data, message: `no name here, but ${known.join(', ')}` }));
+}
+
+/** A range that ends before it begins, or holds no time at all, which would answer with nothing. */
+function emptyRange(data: unknown): z.core.$ZodIssue[] {
+  const { from, to } = (data ?? {}) as Record<string, unknown>;
+  if (!(Date.parse(String(from)) >= Date.parse(String(to)))) return [];
+  return [{ code: 'custom', path: ['from'], input: data, message: 'a time before `to`' }];
 }
 
 /** Where a text with U+0000 stands in the data; undefined when there is none. */

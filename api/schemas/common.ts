@@ -2,9 +2,11 @@ import { z } from 'zod';
 
 /** What more than one schema needs: identifiers, times, pages. Times are RFC 3339 UTC strings with up to microseconds. */
 export const timestamp = z.iso.datetime().meta({ description: 'RFC 3339, UTC', example: '2026-11-20T06:00:00Z' });
-/** A time given by a caller: RFC 3339 with `Z` or an offset. PostgreSQL knows no year 0. */
-export const timestampInput = z.iso
-  .datetime({ offset: true })
+/** A time given by a caller: RFC 3339 with `Z` or an offset; `t` and `z` may be small. PostgreSQL knows no year 0. */
+export const timestampInput = z
+  .string()
+  .toUpperCase()
+  .check(z.iso.datetime({ offset: true }))
   .refine((text) => !text.startsWith('0000'), 'a time from 0001-01-01T00:00:00Z on');
 
 export const id = z.int().positive();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { rejectReasons } from '../../core/reading.ts';
 import { flagInput, id, idInput, pageOf, pageQuery, timestamp, timestampInput } from './common.ts';
 
 /**
@@ -105,7 +106,7 @@ export const rejectedPage = pageOf(rejectedReading);
 export type RejectedPage = z.output<typeof rejectedPage>;
 export const rejectedQuery = pageQuery.extend({
   source: idInput.optional(),
-  reason: z.string().max(100).optional(),
+  reason: z.enum(rejectReasons).optional(),
   resolved: flagInput.optional(),
   from: timestampInput.optional(),
   to: timestampInput.optional(),
@@ -114,7 +115,7 @@ export type RejectedQuery = z.input<typeof rejectedQuery>;
 
 /** Which rejected readings to try once more; at least one of both. */
 export const replayBody = z
-  .object({ reason: z.string().max(100).optional(), source: idInput.optional() })
-  .refine(({ reason, source }) => reason !== undefined || source !== undefined, 'Give a reason, a source, or both.');
+  .object({ reason: z.enum(rejectReasons).optional(), source: idInput.optional() })
+  .refine(({ reason, source }) => reason !== undefined || source !== undefined, 'a reason, a source, or both');
 /** How many were asked for. Ingest tries them within a second while it runs; what is still wrong stays rejected. */
 export const replayAnswer = z.object({ requested: z.int() });

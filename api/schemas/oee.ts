@@ -40,17 +40,29 @@ export type OeeLevel = z.output<typeof oeeLevel>;
 export const oeeBy = z.enum(['shift', 'hour', 'day']);
 export type OeeBy = z.output<typeof oeeBy>;
 
-export const oeeQuery = pageQuery.extend({
-  level: oeeLevel.default('line'),
-  by: oeeBy.default('shift'),
-  /** Default: 24 hours before `to`. */
-  from: timestampInput.optional(),
-  /** Default: now. */
-  to: timestampInput.optional(),
-  site: idInput.optional(),
-  line: idInput.optional(),
-  machine: idInput.optional(),
-});
+export const oeeQuery = pageQuery
+  .extend({
+    level: oeeLevel.default('line'),
+    by: oeeBy.default('shift'),
+    /** Default: 24 hours before `to`. */
+    from: timestampInput.optional(),
+    /** Default: now. */
+    to: timestampInput.optional(),
+    site: idInput.optional(),
+    line: idInput.optional(),
+    machine: idInput.optional(),
+  })
+  .superRefine(({ level, ...filters }, context) => {
+    // A site has no OEE of one of its lines, and would be given whole.
+    for (const finer of oeeLevel.options.slice(oeeLevel.options.indexOf(level) + 1)) {
+      if (filters[finer] !== undefined)
+        context.addIssue({
+          code: 'custom',
+          path: [finer],
+          message: `nothing beside level=${level}; ask for level=${finer}`,
+        });
+    }
+  });
 export type OeeQuery = z.input<typeof oeeQuery>;
 
 /** A line is measured at its constraint machine, a site by the sum of its lines (docs/oee.md). */

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { appendReading } from '../../core/reading-columns.ts';
-import { Quality } from '../../core/reading.ts';
+import { Quality, type RejectReason } from '../../core/reading.ts';
 import { show } from '../resolve/signal-value.ts';
 import { createFields, fieldText, guessDelimiter, scanRows, type Fields } from './csv-rows.ts';
 import type { ColumnMap } from './column-map.ts';
@@ -106,7 +106,7 @@ function createRowReader(context: ReadContext, map: ColumnMap): AddRow {
     index: number,
     line: number,
     sink: Sink,
-    reason: string,
+    reason: RejectReason,
     accepted: string,
   ): void {
     const value = index < fields.count ? fieldText(bytes, fields, index) : 'nothing';

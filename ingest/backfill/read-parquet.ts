@@ -1,7 +1,7 @@
 import { brotliDecompressSync, gunzipSync, zstdDecompressSync } from 'node:zlib';
 import { asyncBufferFromFile, parquetScan, type Compressors, type ParquetParsers } from 'hyparquet';
 import { appendReading } from '../../core/reading-columns.ts';
-import { Quality } from '../../core/reading.ts';
+import { Quality, type RejectReason } from '../../core/reading.ts';
 import { show } from '../resolve/signal-value.ts';
 import { acceptedTimes, createTimeParser } from './parse-time.ts';
 import type { FileReader, ReadContext } from './reader.ts';
@@ -64,7 +64,7 @@ export async function openParquet(context: ReadContext): Promise<FileReader> {
     row: number,
     index: number,
     value: unknown,
-    reason: string,
+    reason: RejectReason,
     accepted: string,
   ): void {
     addBad(sink, {

@@ -1,5 +1,5 @@
 import { appendReading, createColumns, type ReadingColumns } from '../../core/reading-columns.ts';
-import { Quality } from '../../core/reading.ts';
+import { Quality, type RejectReason } from '../../core/reading.ts';
 import { show } from '../resolve/signal-value.ts';
 import { readSignalValue } from '../resolve/signal-value.ts';
 import type { BackfillSignal } from './signals.ts';
@@ -11,7 +11,7 @@ export interface BadCell {
   line: number;
   column: string;
   value: string;
-  reason: string;
+  reason: RejectReason;
   /** What is accepted, in words. */
   accepted: string;
   signal_id: number | null;

@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import { Quality } from '../../core/reading.ts';
-import type { RejectReason } from '../receive/receiver.ts';
+import { Quality, type RejectReason } from '../../core/reading.ts';
 import { show, type WireValue } from '../resolve/signal-value.ts';
 import { readMilliseconds, readTimestamp } from './reading-time.ts';
 

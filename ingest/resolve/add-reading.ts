@@ -1,7 +1,7 @@
 import { toTimestamp } from '../../core/clock.ts';
-import { isUsable } from '../../core/reading.ts';
+import { isUsable, type RejectReason } from '../../core/reading.ts';
 import { appendReading } from '../../core/reading-columns.ts';
-import type { RejectReason, SourceIntake } from '../receive/receiver.ts';
+import type { SourceIntake } from '../receive/receiver.ts';
 import { fits, mostAddressBytes, safeText } from './safe-text.ts';
 import type { RegisteredSignal } from './signal-registry.ts';
 import { maxTextLength, readSignalValue, show, type WireValue } from './signal-value.ts';

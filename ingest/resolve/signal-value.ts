@@ -1,6 +1,5 @@
 import { isUsable } from '../../core/reading.ts';
-import type { SignalKind } from '../../core/reading.ts';
-import type { RejectReason } from '../receive/receiver.ts';
+import type { RejectReason, SignalKind } from '../../core/reading.ts';
 import { isPackmlState, packmlState } from './packml-states.ts';
 
 /** A value as protocols carry it. */

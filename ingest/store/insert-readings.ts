@@ -1,6 +1,6 @@
 import type { Connection } from '../../core/database.ts';
 import type { ReadingColumns } from '../../core/reading-columns.ts';
-import type { RejectReason } from '../receive/receiver.ts';
+import type { RejectReason } from '../../core/reading.ts';
 import { copyColumns, createCopyEncoder } from './copy-encoder.ts';
 import { epochTime, timeArray } from './sql-arrays.ts';
 

@@ -1,6 +1,5 @@
 import type { Connection } from '../../core/database.ts';
-import type { Protocol } from '../../core/reading.ts';
-import type { RejectReason } from '../receive/receiver.ts';
+import type { Protocol, RejectReason } from '../../core/reading.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
 import { textPayload, type Batch, type Part } from './batch.ts';
 import { epochTime, numberArray, timeArray } from './sql-arrays.ts';
