@@ -42,6 +42,17 @@ describe('settings', () => {
     expect(readSettings({ TRUST_PROXY: '10.0.0.1, fd00::/8' }).TRUST_PROXY).toEqual(['10.0.0.1', 'fd00::/8']);
   });
 
+  test.each([
+    ['RAW_RETENTION_DAYS', '0', 'a whole number of days from 1 to 36500'],
+    ['SIMULATE_SPEED', '0', 'a whole number from 1 to 100000: how many times faster than real time'],
+    ['FLUSH_ROWS', '0', 'a whole number of readings from 1 to 1000000'],
+    ['OPCUA_PUBLISHING_MS', '5', 'a whole number of milliseconds from 10 to 60000 between publications'],
+    ['FAR_FUTURE_HOURS', '99999999', 'a whole number of hours from 0 to 87600'],
+    ['GATEWAY_ID', '0', 'a whole number from 1 to 32767, different for each gateway'],
+  ])('a number out of its range is told the range: %s=%s', (name, value, accepted) => {
+    expect(() => readSettings({ [name]: value })).toThrow(`${name} is "${value}"; accepted is ${accepted}.`);
+  });
+
   test('all wrong settings are named at once', () => {
     expect(() => readSettings({ HTTP_PORT: 'x', SIMULATE: 'y' })).toThrow(/HTTP_PORT[\s\S]*SIMULATE/);
   });

@@ -15,12 +15,17 @@ const size = z
     const unit = { KB: 1e3, MB: 1e6, GB: 1e9 }[text.slice(-2).toUpperCase()] ?? 1;
     return Math.round(Number(text.slice(0, -2)) * unit);
   });
-const wholeNumber = (least: number, most: number) =>
-  z
+/** A setting that is a whole number: its schema, and in words what is accepted, with the limits of the schema. */
+const wholeNumber = (range: { least: number; most: number; standard: number; of?: string; note?: string }) => {
+  const schema = z
     .string()
     .regex(/^\d+$/)
     .transform(Number)
-    .refine((value) => value >= least && value <= most);
+    .refine((value) => value >= range.least && value <= range.most)
+    .default(range.standard);
+  const accepted = `a whole number${range.of === undefined ? '' : ` of ${range.of}`} from ${range.least} to ${range.most}${range.note ?? ''}`;
+  return [schema, accepted] as const;
+};
 const url = (...schemes: string[]) =>
   z.string().refine((text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.slice(0, -1)));
 const opcuaPolicy = z.enum(['None', 'Basic256Sha256', 'Aes128_Sha256_RsaOaep', 'Aes256_Sha256_RsaPss']);
@@ -63,7 +68,7 @@ const definitions = {
   MQTT_URL: [url('mqtt', 'mqtts').optional(), 'an mqtt:// or mqtts:// URL'],
   OPCUA_URLS: [listOf(url('opc.tcp')).optional(), 'opc.tcp:// URLs separated by commas'],
   HTTP_HOST: [z.string().min(1).default('127.0.0.1'), 'an address to listen on'],
-  HTTP_PORT: [wholeNumber(0, 65_535).default(8080), 'a whole number from 0 to 65535 (0: any free port)'],
+  HTTP_PORT: wholeNumber({ least: 0, most: 65_535, standard: 8080, note: ' (0: any free port)' }),
   /** Whose X-Forwarded-For and X-Forwarded-Proto say who asks and how; nobody's without it, since anybody can send them. */
   TRUST_PROXY: [
     listOf(addressRange).optional(),
@@ -85,8 +90,8 @@ const definitions = {
       .default('late=0.0002,missing=0.0001,duplicate=0.0002,out_of_order=0.0002'),
     'none, or chances from 0 to 1 such as late=0.01,missing=0.001,duplicate=0.002,out_of_order=0.001,stuck=0.0001,wrong_unit=0.0001',
   ],
-  SIMULATE_SEED: [wholeNumber(0, 2 ** 31).default(1781), 'a whole number'],
-  SIMULATE_SPEED: [wholeNumber(1, 100_000).default(1), 'a whole number: how many times faster than real time'],
+  SIMULATE_SEED: wholeNumber({ least: 0, most: 2 ** 31, standard: 1781 }),
+  SIMULATE_SPEED: wholeNumber({ least: 1, most: 100_000, standard: 1, note: ': how many times faster than real time' }),
   ADMIN_EMAIL: [z.email().default('admin@millrace.local'), 'an e-mail address'],
   ADMIN_PASSWORD: [z.string().min(8).optional(), 'a password of at least 8 characters'],
   LOG_LEVEL: [
@@ -101,7 +106,7 @@ const definitions = {
       .default('millrace'),
     'a name without spaces, "-", "/", "+" or "#"',
   ],
-  GATEWAY_ID: [wholeNumber(1, 32_767).default(1), 'a whole number from 1 to 32767, different for each gateway'],
+  GATEWAY_ID: wholeNumber({ least: 1, most: 32_767, standard: 1, note: ', different for each gateway' }),
   MQTT_CLIENT_ID: [
     z.string().min(1).max(64).default('millrace-ingest'),
     'a name of 1 to 64 characters, stable over restarts',
@@ -114,14 +119,20 @@ const definitions = {
       .default('millrace'),
     'a name without spaces, "/", "+" or "#"',
   ],
-  SPARKPLUG_REORDER_MS: [
-    wholeNumber(0, 600_000).default(2000),
-    'a whole number of milliseconds: how long a gap in the sequence may stay open before it counts as lost',
-  ],
-  SPARKPLUG_REBIRTH_MS: [
-    wholeNumber(100, 3_600_000).default(5000),
-    'a whole number of milliseconds: the least time between two rebirth requests to one edge node',
-  ],
+  SPARKPLUG_REORDER_MS: wholeNumber({
+    least: 0,
+    most: 600_000,
+    standard: 2000,
+    of: 'milliseconds',
+    note: ': how long a gap in the sequence may stay open before it counts as lost',
+  }),
+  SPARKPLUG_REBIRTH_MS: wholeNumber({
+    least: 100,
+    most: 3_600_000,
+    standard: 5000,
+    of: 'milliseconds',
+    note: ': the least time between two rebirth requests to one edge node',
+  }),
   OPCUA_SECURITY: [opcuaPolicy.default('None'), 'None, Basic256Sha256, Aes128_Sha256_RsaOaep or Aes256_Sha256_RsaPss'],
   OPCUA_SECURITY_MODE: [z.enum(['SignAndEncrypt', 'Sign']).default('SignAndEncrypt'), 'SignAndEncrypt or Sign'],
   OPCUA_USER: [z.string().min(1).optional(), 'a user name'],
@@ -144,14 +155,23 @@ const definitions = {
       .optional(),
     'JSON such as {"opc.tcp://press:4840": {"security": "Basic256Sha256", "security_mode": "Sign", "user": "millrace", "password_file": "press.txt"}}; also user_certificate and user_key, names of files',
   ],
-  OPCUA_OUTAGE_SECONDS: [
-    wholeNumber(1, 86_400).default(300),
-    'a whole number of seconds: the longest outage that the servers are asked to bridge with their queues',
-  ],
-  OPCUA_PUBLISHING_MS: [wholeNumber(10, 60_000).default(500), 'a whole number of milliseconds between publications'],
-  FLUSH_ROWS: [wholeNumber(1, 1_000_000).default(20_000), 'a whole number of readings'],
-  FLUSH_MS: [wholeNumber(1, 60_000).default(250), 'a whole number of milliseconds'],
-  FAR_FUTURE_HOURS: [wholeNumber(0, 87_600).default(24), 'a whole number of hours'],
+  OPCUA_OUTAGE_SECONDS: wholeNumber({
+    least: 1,
+    most: 86_400,
+    standard: 300,
+    of: 'seconds',
+    note: ': the longest outage that the servers are asked to bridge with their queues',
+  }),
+  OPCUA_PUBLISHING_MS: wholeNumber({
+    least: 10,
+    most: 60_000,
+    standard: 500,
+    of: 'milliseconds',
+    note: ' between publications',
+  }),
+  FLUSH_ROWS: wholeNumber({ least: 1, most: 1_000_000, standard: 20_000, of: 'readings' }),
+  FLUSH_MS: wholeNumber({ least: 1, most: 60_000, standard: 250, of: 'milliseconds' }),
+  FAR_FUTURE_HOURS: wholeNumber({ least: 0, most: 87_600, standard: 24, of: 'hours' }),
   JOURNAL_MAX_SIZE: [size.prefault('4GB'), 'a size such as 500MB or 4GB'],
   JOURNAL_MAX_AGE: [
     wholeNumber(0, 87_600).default(0),
@@ -164,8 +184,8 @@ const definitions = {
   DISK_MIN_FREE: [size.prefault('500MB'), 'a size such as 500MB or 4GB'],
   /** A TimescaleDB server on which the bench may create databases. */
   BENCH_TIMESCALE_URL: [url('postgres', 'postgresql').optional(), 'a postgres:// URL'],
-  RAW_RETENTION_DAYS: [wholeNumber(1, 36_500).default(90), 'a whole number of days'],
-  PARKED_MAX_READINGS: [wholeNumber(0, 1_000_000_000).default(1_000_000), 'a whole number of readings'],
+  RAW_RETENTION_DAYS: wholeNumber({ least: 1, most: 36_500, standard: 90, of: 'days' }),
+  PARKED_MAX_READINGS: wholeNumber({ least: 0, most: 1_000_000_000, standard: 1_000_000, of: 'readings' }),
 } as const satisfies Record<string, readonly [z.ZodType, string]>;
 
 export type Settings = { readonly [Name in keyof typeof definitions]: z.output<(typeof definitions)[Name][0]> };
