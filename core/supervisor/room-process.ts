@@ -34,9 +34,12 @@ export interface RoomOptions {
 export async function startRoom(options: RoomOptions): Promise<RoomProcess> {
   const { name, tell } = options;
   const log = openLogFile(options.logDir, name);
-  let stopping = false;
+  const stopping = new AbortController();
   let child = launch();
-  const detail = await untilReady(child, options);
+  const detail = await untilReady(child, options).catch((error: unknown) => {
+    log.close();
+    throw error;
+  });
   const stopped = keepRunning();
 
   function launch(): ChildProcess {
@@ -52,22 +55,31 @@ export async function startRoom(options: RoomOptions): Promise<RoomProcess> {
       for (const line of chunk.toString().split('\n')) tellWarning(name, line, tell);
     });
     started.stderr?.on('data', (chunk: Buffer) => log.write(chunk));
+    // Whoever waits for its end is told too; nobody listening would end the supervisor, and the plant with it.
+    started.on('error', (error) => log.write(Buffer.from(`${error.message}\n`)));
     return started;
   }
 
   async function keepRunning(): Promise<void> {
+    let ended = endOf(child);
     for (let attempt = 1; ; attempt++) {
       const startedAt = monotonic();
-      const code = await exitOf(child);
-      if (stopping) return;
+      const end = await ended;
+      if (stopping.signal.aborted) return;
       if (monotonic() - startedAt > 60_000) attempt = 1;
       const delayMs = retryDelay({ minMs: 500, maxMs: 15_000 }, attempt);
       tell(
-        `${name} ended (${code}) and is started again in ${(delayMs / 1000).toFixed(1)} s; see ${join(options.logDir, name)}.log`,
+        `${name} ${end} and is started again in ${(delayMs / 1000).toFixed(1)} s; see ${join(options.logDir, name)}.log`,
       );
-      await pause(delayMs);
-      if (stopping) return;
-      child = launch();
+      await pause(delayMs, stopping.signal);
+      if (stopping.signal.aborted) return;
+      try {
+        child = launch();
+        ended = endOf(child);
+      } catch (error) {
+        // Without memory the system refuses at once.
+        ended = Promise.resolve(notStarted(error as Error));
+      }
     }
   }
 
@@ -75,7 +87,7 @@ export async function startRoom(options: RoomOptions): Promise<RoomProcess> {
     name,
     detail,
     async stop(limitMs) {
-      stopping = true;
+      stopping.abort();
       const kill = setTimeout(() => child.kill('SIGKILL'), limitMs);
       child.kill('SIGTERM');
       await stopped;
@@ -103,9 +115,9 @@ export async function runToEnd(options: Omit<RoomOptions, 'tell' | 'readyWithinM
     complained += chunk.toString();
     log.write(chunk);
   });
-  const code = await exitOf(child);
+  const end = await endOf(child);
   log.close();
-  if (code !== 0) throw new Error(complained.trim() || said.trim() || `${options.name} ended with ${code}.`);
+  if (end !== 'ended (0)') throw new Error(complained.trim() || said.trim() || `${options.name} ${end}.`);
   return said;
 }
 
@@ -143,10 +155,20 @@ async function untilReady(child: ChildProcess, options: RoomOptions): Promise<st
   }
 }
 
-function exitOf(child: ChildProcess): Promise<string | number | null> {
-  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.signalCode ?? child.exitCode);
-  return new Promise((resolve) => child.once('exit', (code, signal) => resolve(signal ?? code)));
+/** How a process ended, in words. Asked at once after the start, so that a start that fails is seen. */
+function endOf(child: ChildProcess): Promise<string> {
+  const end = child.signalCode ?? child.exitCode;
+  if (end !== null) return Promise.resolve(`ended (${end})`);
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => resolve(`ended (${signal ?? code})`));
+    child.once('error', (error) => {
+      // Without a process there is no exit. Of a process that runs the error is another one, such as a lost channel.
+      if (child.pid === undefined) resolve(notStarted(error));
+    });
+  });
 }
+
+const notStarted = (error: Error): string => `cannot be started (${error.message})`;
 
 function tellWarning(name: string, line: string, tell: (line: string) => void): void {
   const levels = /^\{"level":(\d+)/.exec(line);
