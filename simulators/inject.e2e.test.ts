@@ -12,8 +12,8 @@ const dataDir = mkdtempSync(join(tmpdir(), 'millrace-inject-'));
 afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
 const program = join(import.meta.dirname, 'main.ts');
 
-function inject(): Promise<{ code: number; out: string; err: string }> {
-  const parameters = [program, 'inject', '--machine', 'berlin/line-01/m-003', '--fault', 'bearing'];
+function inject(machine = 'berlin/line-01/m-003'): Promise<{ code: number; out: string; err: string }> {
+  const parameters = [program, 'inject', '--machine', machine, '--fault', 'bearing'];
   return new Promise((resolve) => {
     const child = execFile(process.execPath, parameters, { env: environment }, (_error, out, err) =>
       resolve({ code: child.exitCode ?? -1, out, err }),
@@ -47,4 +47,11 @@ it('a fault asked of nobody is a warning; of a running plant it is not', async (
   } finally {
     plant.kill('SIGKILL');
   }
+});
+
+it('a machine that the plant has not is told apart from a word that names no machine', async () => {
+  expect((await inject('berlin/line-01/m-999')).err).toBe(
+    '--machine is "berlin/line-01/m-999"; there is no such machine in the reference plant; name another plant by --plant FILE.\n',
+  );
+  expect((await inject('m-003')).err).toContain('accepted is SITE/LINE/MACHINE');
 });

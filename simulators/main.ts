@@ -28,6 +28,8 @@ const usage = `How to run the simulated plant (docs/simulators.md):
 How to break a machine of the plant that runs on the same DATA_DIR:
 
   npm run simulate -- inject --machine SITE/LINE/MACHINE --fault ${failureModes.join('|')} [--hours 2]
+
+with the same --plant FILE when it is another plant than the reference plant.
 `;
 
 function parse() {
@@ -49,11 +51,15 @@ function parse() {
 }
 type Arguments = ReturnType<typeof parse>;
 
-function inject(settings: Settings, plant: Plant, { machine = '', fault = '', hours }: Arguments): void {
-  const [siteName, lineName, machineName] = machine.split('/');
+function inject(settings: Settings, plant: Plant, { machine = '', fault = '', hours, plant: given }: Arguments): void {
+  const [siteName, lineName, machineName, ...rest] = machine.split('/');
+  if (machineName === undefined || rest.length > 0) {
+    throw new SettingsError(`--machine is "${machine}"; accepted is SITE/LINE/MACHINE such as berlin/line-01/m-003.`);
+  }
   const line = plant.sites.find((site) => site.name === siteName)?.lines.find((each) => each.name === lineName);
   if (line?.machines.some((each) => each.name === machineName) !== true) {
-    throw new SettingsError(`--machine is "${machine}"; accepted is SITE/LINE/MACHINE such as berlin/line-01/m-003.`);
+    const known = given === undefined ? 'the reference plant; name another plant by --plant FILE' : given;
+    throw new SettingsError(`--machine is "${machine}"; there is no such machine in ${known}.`);
   }
   const mode = failureModes.find((each) => each === fault);
   if (mode === undefined) throw new SettingsError(`--fault is "${fault}"; accepted is ${failureModes.join(', ')}.`);
