@@ -81,6 +81,10 @@ describe('rows of a recorded file', () => {
     expect(() => readForm(file('none.csv', 'a,b\n1,2\n'), { zone })).toThrow(
       /no column of times; its columns are a, b/,
     );
+    expect(() => readForm(file('pipes.csv', 'time|a\n1|2\n'), { zone, delimiter: '||' })).toThrow(
+      /its columns are time\|a\. .* "\|\|" separates nothing there; say with --delimiter what does/,
+    );
+    expect(() => readForm(file('pipes.csv', 'time|a\n1|2\n'), { zone, delimiter: '' })).toThrow(/--delimiter is ""/);
     expect(() => readForm(file('twice.csv', 'ts,A b,a_b\n'), { zone })).toThrow(/two columns .* "a_b"/);
     expect(() => readForm(file('cols.csv', 'ts,a\n'), { zone, columns: ['c'] })).toThrow(SettingsError);
   });

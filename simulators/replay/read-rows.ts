@@ -55,6 +55,7 @@ export function readForm(
   const name = basename(file);
   const head = readHead(file).replace(/^\uFEFF/, '');
   const delimiter = options.delimiter ?? sniffDelimiter(head);
+  if (delimiter === '') throw new SettingsError('--delimiter is ""; accepted is what separates the columns.');
   // By the same rules as the rows: a quoted name may hold the delimiter.
   const [header = [], second = []] = parseText(head, { ...csvRules, delimiter, to: 2 });
   const readTime = createTimeReader(options.zone);
@@ -65,7 +66,7 @@ export function readForm(
   if (timeColumn < 0 && wanted === undefined) timeColumn = second.findIndex((cell) => readTime(cell) !== undefined);
   if (timeColumn < 0) {
     throw new SettingsError(
-      `${name} has no column of times${wanted === undefined ? '' : ` named "${options.timeColumn}"`}; its columns are ${header.join(', ')}. Name it with --time-column.`,
+      `${name} has no column of times${wanted === undefined ? '' : ` named "${options.timeColumn}"`}; its columns are ${header.join(', ')}. Name it with --time-column.${header.length > 1 ? '' : ` "${delimiter}" separates nothing there; say with --delimiter what does.`}`,
     );
   }
   const columns = options.columns?.map((column) => column.toLowerCase());
