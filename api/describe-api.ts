@@ -14,7 +14,8 @@ export async function describeApi(app: App): Promise<void> {
         version: '1',
         description:
           'A plant: its readings, OEE, alarms and work orders. Lists take `limit` and `cursor` and answer `next`. ' +
-          'Errors are problem details (RFC 9457). Times are RFC 3339, UTC.',
+          'Errors are problem details (RFC 9457). Times are RFC 3339, UTC; in columns and in the stream they are numbers, ' +
+          'whose names end in their unit (`time_ms`).',
       },
       components: {
         securitySchemes: {

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { toTimestamp } from '../core/clock.ts';
 import { testEngines } from '../core/testing/database.ts';
 import { storeReadings, type TestReading } from '../core/testing/store-readings.ts';
 import type { Series } from './schemas/reading.ts';
@@ -43,7 +44,7 @@ describe.each(testEngines())('readings and series on %s', (engine) => {
     expect(found).toMatchObject({
       resolution: 'raw',
       bucket_seconds: null,
-      before: { time_ms: startMs + 100 * minuteMs, value: 25 },
+      before: { time: toTimestamp(startMs + 100 * minuteMs), value: 25 },
     });
     expect(found.time_ms).toEqual([101, 102, 103, 104, 105].map((n) => startMs + n * minuteMs));
     expect(found.avg).toEqual([25.25, 25.5, 25.75, 26, 26.25]);
@@ -53,7 +54,12 @@ describe.each(testEngines())('readings and series on %s', (engine) => {
 
   test('before any rollup exists a long range is made from the readings, and says so', async () => {
     const found = await series(stage.plant.pressure, startMs, nowMs, 100);
-    expect(found).toMatchObject({ resolution: '1h', bucket_seconds: 3600, raw_tail_from_ms: startMs, before: null });
+    expect(found).toMatchObject({
+      resolution: '1h',
+      bucket_seconds: 3600,
+      raw_tail_from: toTimestamp(startMs),
+      before: null,
+    });
     expectHours(found);
   });
 
@@ -66,7 +72,7 @@ describe.each(testEngines())('readings and series on %s', (engine) => {
     ]);
     const found = await series(stage.plant.pressure, startMs, nowMs, 100);
     expect(found).toMatchObject({ resolution: '1h', bucket_seconds: 3600 });
-    expect(found.raw_tail_from_ms).toBeGreaterThan(nowMs - 42 * minuteMs);
+    expect(Date.parse(found.raw_tail_from ?? '')).toBeGreaterThan(nowMs - 42 * minuteMs);
     expectHours(found);
   });
 
@@ -145,7 +151,7 @@ describe.each(testEngines())('readings and series on %s', (engine) => {
     const found = await series(plant.state, startMs, nowMs, 100);
     expect(found).toMatchObject({ resolution: 'raw', last: [6, 9], time_ms: [startMs, nowMs - 1000] });
     const later = await series(plant.state, startMs + dayMs, startMs + 2 * dayMs, 100);
-    expect(later).toMatchObject({ time_ms: [], before: { time_ms: startMs, value: 6 } });
+    expect(later).toMatchObject({ time_ms: [], before: { time: toTimestamp(startMs), value: 6 } });
   });
 
   test('raw readings come in pages, with their quality', async () => {

@@ -1,3 +1,4 @@
+import { toTimestamp } from '../../core/clock.ts';
 import type { Connection } from '../../core/database.ts';
 import type { Series } from '../schemas/reading.ts';
 import { chooseBucket, mergeBuckets, mergeRaw, type Bucket, type BucketRow, type RawRow } from './series-columns.ts';
@@ -33,9 +34,9 @@ export async function readSeries(
     signal_id: signal.signal_id,
     unit: signal.unit,
     kind: signal.kind,
-    from_ms: fromMs,
-    to_ms: toMs,
-    server_time_ms: nowMs,
+    from: toTimestamp(fromMs),
+    to: toTimestamp(toMs),
+    server_time: toTimestamp(nowMs),
     before,
   };
   const most = 2 * points;
@@ -45,7 +46,7 @@ export async function readSeries(
     if (rows.length <= most) {
       const silenceMs = signal.kind === 'measurement' ? signal.expected_interval_seconds * 5000 : null;
       const columns = mergeRaw(rows, { silenceMs, endMs: Math.min(toMs, nowMs) });
-      return { ...head, resolution: 'raw', bucket_seconds: null, raw_tail_from_ms: null, ...columns };
+      return { ...head, resolution: 'raw', bucket_seconds: null, raw_tail_from: null, ...columns };
     }
   }
   const bucket = chooseBucket((toMs - fromMs) / 1000, most);
@@ -55,7 +56,7 @@ export async function readSeries(
     ...head,
     resolution: bucket.from,
     bucket_seconds: bucket.seconds,
-    raw_tail_from_ms: rawTailFromMs,
+    raw_tail_from: rawTailFromMs === null ? null : toTimestamp(rawTailFromMs),
     ...columns,
   };
 }
@@ -69,7 +70,8 @@ async function readBefore(connection: Connection, signalId: number, fromMs: numb
       [signalId, fromMs / 1000, most],
     );
     const usable = rows.find((row) => row.value !== null);
-    if (usable !== undefined || rows.length < most) return usable ?? null;
+    if (usable !== undefined) return { time: toTimestamp(usable.time_ms), value: usable.value };
+    if (rows.length < most) return null;
   }
   return null;
 }

@@ -27,7 +27,7 @@ export const seriesQuery = z.object({
 export type SeriesQuery = z.input<typeof seriesQuery>;
 
 /**
- * One signal over a range, as columns of equal length; times in milliseconds since the epoch, ascending and unique.
+ * One signal over a range, as columns of equal length (docs/decisions/series-columns.md).
  * `resolution` says what a row is: one reading ('raw') or one bucket of `bucket_seconds`.
  * A raw row whose quality is bad or stale has null values: a gap, never a flat line. A bucket without usable readings
  * is null in `min`, `avg`, `max` and `last`; consecutive empty buckets are given by their first only.
@@ -37,16 +37,16 @@ export const series = z.object({
   signal_id: id,
   unit: z.string(),
   kind: z.string(),
-  from_ms: z.number(),
-  to_ms: z.number(),
-  server_time_ms: z.number(),
+  from: timestamp,
+  to: timestamp,
+  server_time: timestamp,
   resolution: z.enum(['raw', '1m', '1h', '1d']),
   bucket_seconds: z.number().nullable(),
   /** From this time on the rows were aggregated from raw readings because the rollup is not refreshed yet; null: none. */
-  raw_tail_from_ms: z.number().nullable(),
+  raw_tail_from: timestamp.nullable(),
   /** The last usable reading before `from`, so that a line or a state can start at the left edge; null: none. */
-  before: z.object({ time_ms: z.number(), value: z.number().nullable() }).nullable(),
-  time_ms: z.array(z.number()),
+  before: z.object({ time: timestamp, value: z.number().nullable() }).nullable(),
+  time_ms: z.array(z.number()).describe('Milliseconds since 1970-01-01T00:00:00Z, ascending and unique'),
   min: z.array(z.number().nullable()),
   avg: z.array(z.number().nullable()),
   max: z.array(z.number().nullable()),

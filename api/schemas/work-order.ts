@@ -80,7 +80,9 @@ export type WorkOrderEvent = z.output<typeof workOrderEvent>;
 /** `transitions` are the states into which the caller may move the order now; buttons are made from it. */
 export const workOrderDetail = workOrder.extend({
   description: z.string(),
-  evidence: z.record(z.string(), z.unknown()),
+  evidence: z
+    .record(z.string(), z.unknown())
+    .describe('What was known when the order was made. The `times` of a trend are seconds since 1970-01-01T00:00:00Z.'),
   events: z.array(workOrderEvent),
   transitions: z.array(workOrderState),
 });

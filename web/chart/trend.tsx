@@ -218,7 +218,7 @@ export function Trend({ signal, range, alarms, zone, onZoom, onBack }: Props) {
         <p class="trend-empty">
           No reading in this range.
           {before !== null &&
-            ` The last one before it came at ${formatMoment(before.time_ms, zone)} ${formatZone(before.time_ms, zone)}.`}
+            ` The last one before it came at ${formatMoment(Date.parse(before.time), zone)} ${formatZone(Date.parse(before.time), zone)}.`}
         </p>
       )}
     </div>
