@@ -173,10 +173,13 @@ const definitions = {
   FLUSH_MS: wholeNumber({ least: 1, most: 60_000, standard: 250, of: 'milliseconds' }),
   FAR_FUTURE_HOURS: wholeNumber({ least: 0, most: 87_600, standard: 24, of: 'hours' }),
   JOURNAL_MAX_SIZE: [size.prefault('4GB'), 'a size such as 500MB or 4GB'],
-  JOURNAL_MAX_AGE: [
-    wholeNumber(0, 87_600).default(0),
-    'a whole number of hours: how long readings may wait in the journal before it counts as full; 0 for ever',
-  ],
+  JOURNAL_MAX_AGE: wholeNumber({
+    least: 0,
+    most: 87_600,
+    standard: 0,
+    of: 'hours',
+    note: ': how long readings may wait in the journal before it counts as full; 0 for ever',
+  }),
   JOURNAL_WHEN_FULL: [
     z.enum(['stop', 'drop-oldest', 'drop-newest']).default('stop'),
     'stop, drop-oldest or drop-newest',

@@ -35,15 +35,6 @@ source,graz,l1,m1,temp,,,,,,,,,,,,,,,opcua,ns=2;s=temp,,
 `;
 
 describe('a plant as CSV', () => {
-  it('is refused with a Sparkplug address that no command can be sent to', () => {
-    const line = 'source,graz,l1,m1,temp,,,,,,,,,,,,,,,opcua,ns=2;s=temp,,';
-    const withAddress = (address: string): string =>
-      small.replace(line, line.replace('opcua,ns=2;s=temp', `sparkplug,${address}`));
-    expect(problemsOf(() => readPlantCsv(withAddress('acme-graz/l1/m1/temp #1')))).toEqual([]);
-    for (const address of ['acme-#/l1/m1/temp', 'acme-graz/+/m1/temp', 'acme-graz/l1'])
-      expect(problemsOf(() => readPlantCsv(withAddress(address))).join()).toContain('group/edge node/device/metric');
-  });
-
   it('is read with its defaults', () => {
     const plant = readPlantCsv(small);
     expect(plant.products).toEqual([{ code: 'BOLT', title: 'Bolt, M8' }]);
