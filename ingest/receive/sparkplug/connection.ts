@@ -65,6 +65,8 @@ export function openConnection(options: ConnectionOptions): Connection {
       reconnectPeriod: 0,
       resubscribe: false,
       queueQoSZero: false,
+      // As in receive/mqtt/connect.ts: debug lines that nobody reads cost time for each packet.
+      log: () => undefined,
     } satisfies IClientOptions);
     client = current;
     const ended = new Promise<void>((resolve) => current.once('close', resolve));
