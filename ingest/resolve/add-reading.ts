@@ -12,7 +12,7 @@ import { maxTextLength, readSignalValue, show, type WireValue } from './signal-v
  */
 export const earliestTimeUs = Date.UTC(1990, 0, 2) * 1000;
 
-const hourUs = 3_600_000_000;
+export const hourUs = 3_600_000_000;
 
 /**
  * Adds one reading to the open intake of its source and counts it: to the readings, to the texts, to the parked ones

@@ -64,6 +64,31 @@ describe('births and data', () => {
     expect(stage.intake.of(nodeName)?.received).toBe(4 + 5);
   });
 
+  test('a number by alias is judged like any other: finite, and of a time from 1990-01-02 to a day ahead', () => {
+    stage.bearNode();
+    stage.bearDevice();
+    const first = Date.UTC(1990, 0, 2);
+    const last = start + 24 * 3_600_000;
+    stage.sendData(2, [
+      stage.temperature(1, { timestamp_ms: first }),
+      stage.temperature(2, { timestamp_ms: first - 1 }),
+      stage.temperature(3, { timestamp_ms: last }),
+      stage.temperature(4, { timestamp_ms: last + 1 }),
+      stage.temperature(Number.POSITIVE_INFINITY, { timestamp_ms: start + 1 }),
+      stage.temperature(Number.NaN, { timestamp_ms: start + 2 }),
+      stage.temperature(0.5, { timestamp_ms: start + 3, datatype: Datatype.Float }),
+    ]);
+    const stored = stage.intake.readings(nodeName).filter(({ signal_id }) => signal_id === 1);
+    expect(stored.slice(1).map(({ time_us, value }) => [time_us / 1000, value])).toEqual([
+      [first, 1],
+      [last, 3],
+      [start + 3, 0.5],
+    ]);
+    const { rejected, received } = stage.intake.of(nodeName) ?? {};
+    expect(rejected?.map(({ reason }) => reason)).toEqual(['zero_time', 'far_future', 'out_of_range', 'not_a_number']);
+    expect(received).toBe(4 + 7);
+  });
+
   test('a metric without a time takes that of the payload; without that, receipt, and it is counted', () => {
     stage.bearNode();
     stage.bearDevice();

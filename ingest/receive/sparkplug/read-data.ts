@@ -1,7 +1,7 @@
 import type { PayloadColumns } from '../../../core/sparkplug/payload-columns.ts';
 import type { SignalRegistry } from '../../resolve/signal-registry.ts';
 import { addRejected } from '../../resolve/add-reading.ts';
-import { addAnnounced, addMetric, type Message, timeOf } from './add-metric.ts';
+import { addAnnounced, addMetric, addPlainMetric, type Message, timeOf } from './add-metric.ts';
 import { addressOf, type EdgeNode } from './edge-node.ts';
 import { bindSignals, findAlias, findName } from './metric-table.ts';
 import { isControl, nameOf } from './read-birth.ts';
@@ -26,6 +26,7 @@ export function readData(node: EdgeNode, device: string, message: Message, regis
       if (metrics.address[index] === '') continue;
       // A DATA message that does say a datatype knows better than a birth that was lost.
       const datatype = columns.datatype[row] || (metrics.datatype[index] as number);
+      if (addPlainMetric(node.metrics, message, row, index, datatype)) continue;
       addAnnounced(node, message, row, index, datatype, timeOf(columns, row));
     } else if (!addNamed(node, device, message, row, registry, isBorn)) {
       unreadable++;
