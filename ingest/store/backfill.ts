@@ -1,9 +1,8 @@
 import type { Connection } from '../../core/database.ts';
-import { appendReading } from '../../core/reading-columns.ts';
 import type { Protocol } from '../../core/reading.ts';
 import type { RegisteredSignal } from '../resolve/signal-registry.ts';
 import { readSignalValue } from '../resolve/signal-value.ts';
-import { emptyBatch, findPart, textPayload, type Batch, type Part } from './batch.ts';
+import { appendRow, emptyBatch, findPart, textPayload, type Batch, type Part } from './batch.ts';
 import type { TextValues } from './text-values.ts';
 
 interface ParkedRow {
@@ -58,8 +57,7 @@ export async function takeParked(
     const value = values[index] ?? Number.NaN;
     const number = typeof value === 'string' ? resolved.get(value) : value;
     if (typeof number === 'number') {
-      appendReading(batch.columns, row.time_us, signal.signal_id, number, row.quality);
-      batch.part_of_row.push(batch.parts.indexOf(part));
+      appendRow(batch, batch.parts.indexOf(part), row.time_us, signal.signal_id, number, row.quality);
       continue;
     }
     const problem = number ?? { reason: 'too_many_texts' as const, detail: 'The room for distinct texts is used up.' };

@@ -1,4 +1,4 @@
-import { appendReading, createColumns, type ReadingColumns } from '../../core/reading-columns.ts';
+import { appendColumns, appendReading, createColumns, type ReadingColumns } from '../../core/reading-columns.ts';
 import type { Protocol } from '../../core/reading.ts';
 import type { JournalEntry } from '../journal/record.ts';
 import type { ParkedReading, RejectedReading, TextReading } from '../receive/receiver.ts';
@@ -34,8 +34,8 @@ export interface Batch {
   readings: number;
   parts: Part[];
   columns: ReadingColumns;
-  /** Index into `parts` for each row. */
-  part_of_row: number[];
+  /** Index into `parts` for each row; the array may be longer. */
+  part_of_row: Uint32Array;
   /** Rows from the start that are live: these alone are shown as live in the feed. */
   live_rows: number;
   /** Rows from the start that may become the latest value of their signal. */
@@ -81,13 +81,12 @@ export function collectBatch(
       for (const source of entry.sources) {
         const part = partOf(source.protocol, source.name, entry.received_at_ms);
         const index = batch.parts.indexOf(part);
-        appendRows(batch, historical ? source.historical : source.live, index);
+        appendRows(batch, index, historical ? source.historical : source.live);
         for (const reading of source.texts) {
           if (reading.historical !== historical) continue;
           const value = textValue(reading.text);
           if (value !== undefined) {
-            appendReading(batch.columns, reading.time_us, reading.signal_id, value, reading.quality);
-            batch.part_of_row.push(index);
+            appendRow(batch, index, reading.time_us, reading.signal_id, value, reading.quality);
           } else {
             batch.rejected.push({ part, received_at_ms: entry.received_at_ms, reading: tooManyTexts(reading) });
           }
@@ -120,7 +119,7 @@ export function emptyBatch(sequence: number, capacity: number): Batch {
     readings: 0,
     parts: [],
     columns: createColumns(capacity),
-    part_of_row: [],
+    part_of_row: new Uint32Array(capacity),
     live_rows: 0,
     latest_rows: 0,
     rejected: [],
@@ -164,17 +163,34 @@ export function findPart(
   return part;
 }
 
-function appendRows(batch: Batch, rows: ReadingColumns, part: number): void {
-  for (let row = 0; row < rows.length; row++) {
-    appendReading(
-      batch.columns,
-      rows.time_us[row] ?? 0,
-      rows.signal_id[row] ?? 0,
-      rows.value[row] ?? Number.NaN,
-      rows.quality[row] ?? 0,
-    );
-    batch.part_of_row.push(part);
-  }
+/** Appends one row of the part with this index. */
+export function appendRow(
+  batch: Batch,
+  part: number,
+  timeUs: number,
+  signalId: number,
+  value: number,
+  quality: number,
+): void {
+  appendReading(batch.columns, timeUs, signalId, value, quality);
+  growParts(batch);
+  batch.part_of_row[batch.columns.length - 1] = part;
+}
+
+/** Appends rows of the part with this index. */
+export function appendRows(batch: Batch, part: number, rows: ReadingColumns): void {
+  const from = batch.columns.length;
+  appendColumns(batch.columns, rows);
+  growParts(batch);
+  batch.part_of_row.fill(part, from, batch.columns.length);
+}
+
+function growParts(batch: Batch): void {
+  const rows = batch.columns.time_us.length;
+  if (batch.part_of_row.length >= rows) return;
+  const grown = new Uint32Array(rows);
+  grown.set(batch.part_of_row);
+  batch.part_of_row = grown;
 }
 
 /** What is kept of a text that was read and could not be stored: JSON, as replay reads it; null for a number. */

@@ -17,6 +17,8 @@ export interface Partitions {
   ensure(connection: Connection, entries: readonly SequencedEntry[]): Promise<void>;
   /** The same for rows, within the caller's transaction. */
   ensureRows(connection: Connection, columns: ReadingColumns): Promise<void>;
+  /** Whether the last call of ensure or ensureRows found days that get no room. */
+  readonly refusesDays: boolean;
   /** Why a reading of this time gets no room, by the last call of ensure or ensureRows; undefined when it may be written. */
   refusal(timeUs: number): string | undefined;
   committed(): void;
@@ -99,8 +101,11 @@ export function createPartitions(mostOld = mostOldDays): Partitions {
       addDays(days, columns);
       await ensureDays(connection, days);
     },
+    get refusesDays() {
+      return refused.size > 0;
+    },
     refusal(timeUs) {
-      if (refused.size === 0 || !refused.has(Math.floor(timeUs / dayUs))) return undefined;
+      if (!refused.has(Math.floor(timeUs / dayUs))) return undefined;
       return `The time is ${toTimestamp(timeUs / 1000)}, before the kept readings (RAW_RETENTION_DAYS), and ${mostOld} such days hold readings already; replay it after the nightly retention has dropped them.`;
     },
     committed() {

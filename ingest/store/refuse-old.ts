@@ -1,13 +1,15 @@
 import type { Connection } from '../../core/database.ts';
 import { appendReading, createColumns, type ReadingColumns } from '../../core/reading-columns.ts';
 import { Outcome, type InsertReadings, type InsertResult } from './insert-readings.ts';
+import type { Partitions } from './partitions.ts';
 
-/** Leaves out the rows for which there is no room (`refusal` says why), and has the others inserted. */
-export function refuseOld(insert: InsertReadings, refusal: (timeUs: number) => string | undefined): InsertReadings {
+/** Leaves out the rows for which there is no room, and has the others inserted. */
+export function refuseOld(insert: InsertReadings, partitions: Partitions): InsertReadings {
   return async (connection: Connection, columns: ReadingColumns): Promise<InsertResult> => {
+    if (!partitions.refusesDays) return insert(connection, columns);
     const reasons = new Map<number, string>();
     for (let row = 0; row < columns.length; row++) {
-      const reason = refusal(columns.time_us[row] ?? 0);
+      const reason = partitions.refusal(columns.time_us[row] ?? 0);
       if (reason !== undefined) reasons.set(row, reason);
     }
     if (reasons.size === 0) return insert(connection, columns);

@@ -1,11 +1,11 @@
 import type { Connection } from '../../core/database.ts';
-import { appendReading, createColumns } from '../../core/reading-columns.ts';
+import { createColumns } from '../../core/reading-columns.ts';
 import type { Protocol } from '../../core/reading.ts';
 import { decodeJson } from '../decode/json-payload.ts';
 import type { SourceIntake } from '../receive/receiver.ts';
 import { addReading, addRejected } from '../resolve/add-reading.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
-import { emptyBatch, findPart, type Batch, type Part } from './batch.ts';
+import { appendRow, appendRows, emptyBatch, findPart, type Batch, type Part } from './batch.ts';
 import type { TextValues } from './text-values.ts';
 
 /** So many rejected readings are tried in one transaction; the rest follows in further ones. */
@@ -76,14 +76,10 @@ export async function takeRejected(
     part.rejected -= row.readings;
     part.untimed += into.untimed;
     if (row.reason === 'far_future') part.from_future -= row.readings;
-    for (let at = 0; at < into.live.length; at++) {
-      const { time_us, signal_id, value, quality } = into.live;
-      appendReading(batch.columns, time_us[at] ?? 0, signal_id[at] ?? 0, value[at] ?? Number.NaN, quality[at] ?? 0);
-      batch.part_of_row.push(batch.parts.indexOf(part));
-    }
+    const partIndex = batch.parts.indexOf(part);
+    appendRows(batch, partIndex, into.live);
     for (const { time_us, signal_id, text, quality } of into.texts) {
-      appendReading(batch.columns, time_us, signal_id, resolved.get(text) ?? Number.NaN, quality);
-      batch.part_of_row.push(batch.parts.indexOf(part));
+      appendRow(batch, partIndex, time_us, signal_id, resolved.get(text) ?? Number.NaN, quality);
     }
     stored.push(row.rejected_reading_id);
   }

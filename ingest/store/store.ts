@@ -83,7 +83,7 @@ export function startStore(options: StoreOptions): Store {
   const sourceIds = createSourceIds();
   const work = createWorkReader(journal, options.flushRows);
   const partitions = createPartitions(options.mostOldDays);
-  const insertReadings = refuseOld(createInsertReadings(), partitions.refusal);
+  const insertReadings = refuseOld(createInsertReadings(), partitions);
   let parkedReadings = gateway.parked_readings;
   let parkedCountedAt = monotonic();
   let committed = gateway.last_sequence;

@@ -150,9 +150,11 @@ function storedRows(columns: ReadingColumns, outcome: Uint8Array, from: number, 
     signal_id: columns.signal_id.subarray(from, to),
     quality: columns.quality.subarray(from, to),
   };
-  if (outcome.subarray(from, to).every((result) => result === Outcome.stored)) return part;
+  let row = from;
+  while (row < to && outcome[row] === Outcome.stored) row++;
+  if (row === to) return part;
   const kept = createColumns(to - from);
-  for (let row = from; row < to; row++) {
+  for (row = from; row < to; row++) {
     if (outcome[row] !== Outcome.stored) continue;
     appendReading(
       kept,
