@@ -37,7 +37,11 @@ const mostBytes = 32 * 1024 * 1024;
 const mostFlushes = 3;
 
 export interface WorkReader {
-  /** The next records of the journal that fit one transaction; an order stands alone. Undefined when there is nothing. */
+  /**
+   * The next records of the journal that fit one transaction; an order stands alone. Undefined when there is nothing.
+   * Asked when the last ones are committed, not while they are being stored: reading takes 0.6 % of the time of storing,
+   * and whoever reads later finds more to take at once.
+   */
   read(): Promise<Work | undefined>;
   /** An order was read behind the last records and comes next. */
   readonly holdsOrder: boolean;
