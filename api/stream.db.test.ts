@@ -254,7 +254,7 @@ describe.each(testEngines())('the live stream on %s', (engine) => {
           headers: { authorization: `Bearer ${stage.tokens.viewer}` },
         })
       ).status,
-    ).toBe(404);
+    ).toBe(405);
   });
 
   test('is refused when too many are open, and open again when one has left', async () => {
