@@ -34,7 +34,7 @@ export async function watchSilence(database: Database): Promise<number> {
     `${machineSilence}
      insert into alarm (organization_id, machine_id, kind, priority, state, raised_at, message)
      select organization_id, machine_id, 'stale', $2, 'unacknowledged', heard_at,
-            case when line_silent then ${lineMessage} else ${machineMessage} end
+            case when line_stale then ${lineMessage} else ${machineMessage} end
        from machine_silence s
       where stale and (place = 1 or not line_silent)
      on conflict do nothing`,

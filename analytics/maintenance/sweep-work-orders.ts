@@ -5,13 +5,14 @@ import { belongsSql, conditionSql, ringsAgainSql } from './raise-work-order.ts';
 export const cancelAfterMinutes = 30;
 
 /**
- * Faults that have not reached an order yet, whose order does not show yet whether they go on or that they changed, or that
+ * Faults that have not reached an order yet (what was over days ago needs nobody any more), whose order does not show yet whether they go on or that they changed, or that
  * still go on long after their order was ended.
  */
 export async function faultsToBring(database: Database): Promise<number[]> {
   const rows = await database.query<{ fault_id: number }>(
     `select f.fault_id from fault f
-      where not exists (
+      where (f.ended_at is null or f.started_at > now() - interval '3 days')
+        and not exists (
             select 1 from work_order_event e where e.fault_id = f.fault_id and e.kind in ('created', 'occurrence'))
      union
      select f.fault_id from work_order w

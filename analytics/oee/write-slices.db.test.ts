@@ -210,6 +210,33 @@ describe.each(testEngines())('OEE slices on %s', (engine) => {
     ]);
   });
 
+  it('a shift that follows another at a full hour has that hour, although the one before ends in it', async () => {
+    const ids = plant.machines.map((machine) => machine.machine_id);
+    const before = await slices();
+    const end = (at: number) =>
+      database.query(
+        `update shift_instance set ended_at = to_timestamp($2::float8 / 1000) where started_at = to_timestamp($1::float8 / 1000)`,
+        [day, at],
+      );
+    await database.query(
+      `insert into shift_instance (organization_id, site_id, shift_id, production_date, started_at, ended_at, breaks)
+       select organization_id, site_id, shift_id, production_date + 100, started_at + interval '11 hours', ended_at, breaks
+         from shift_instance where started_at = to_timestamp($1::float8 / 1000)`,
+      [day],
+    );
+    await end(day + 11 * hour);
+    await database.query('delete from oee_slice where started_at >= to_timestamp($1::float8 / 1000)', [
+      day + 11 * hour,
+    ]);
+    await writeSlices(database, { from_ms: day + 10 * hour, to_ms: day + 13 * hour, machine_ids: ids });
+    expect(await slices()).toEqual(before);
+    await database.query('delete from shift_instance where started_at = to_timestamp($1::float8 / 1000)', [
+      day + 11 * hour,
+    ]);
+    await end(day + 24 * hour);
+    await writeSlices(database, { from_ms: day + 10 * hour, to_ms: day + 13 * hour, machine_ids: ids });
+  });
+
   it('a product without an ideal cycle leaves the ideal time unknown, not zero', async () => {
     await database.query(`update production_minute set product_id = null where minute = '2026-03-02T11:40Z'`);
     await writeSlices(database, {

@@ -59,7 +59,7 @@ const slicesSql = `with wanted as materialized (
           and s.started_at < least(to_timestamp($2::float8 / 1000), p.known_to) and s.ended_at > to_timestamp($1::float8 / 1000)
         cross join lateral generate_series(date_trunc('hour', greatest(s.started_at, to_timestamp($1::float8 / 1000))),
                                            least(s.ended_at, to_timestamp($2::float8 / 1000), p.known_to), interval '1 hour') hour
-        where $3::int[] is null or m.machine_id = any($3)
+        where hour < s.ended_at and ($3::int[] is null or m.machine_id = any($3))
         order by m.machine_id, greatest(hour, s.started_at), s.started_at, s.shift_instance_id)
      , slice as materialized (
        select w.*, tstzrange(w.started_at, least(w.ended_at, w.known_to)) as known,

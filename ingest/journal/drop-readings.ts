@@ -71,18 +71,20 @@ export function createDropper(): Dropper {
 
 /**
  * Puts what `dropper` makes of the records before `end` in the place of the segment at `path`: written aside, synced, and
- * renamed, so that after a crash there is the one or the other. Closes the reader. Answers the new size.
+ * renamed, so that after a crash there is the one or the other. Records up to `stored` are in the database with their
+ * books and go without a trace. Closes the reader. Answers the new size.
  */
 export async function replaceSegment(
   files: JournalFiles,
   path: string,
   reader: SegmentReader,
-  end: number,
+  { end, stored }: { end: number; stored: number },
   gatewayId: number,
   dropper: Dropper,
 ): Promise<number> {
   try {
-    for (let frame = await reader.next(end); frame !== undefined; frame = await reader.next(end)) dropper.take(frame);
+    for (let frame = await reader.next(end); frame !== undefined; frame = await reader.next(end))
+      if (frame.sequence > stored) dropper.take(frame);
   } finally {
     await reader.close();
   }

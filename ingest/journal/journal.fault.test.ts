@@ -305,7 +305,7 @@ test('it is full above its size or below the free space; the oldest segment is d
   expect(await journal.isFull()).toBe(true);
   await journal.read();
   // The first segment is being read and stays. Nothing is less in the books, and orders stay where they were.
-  for (let round = 0; round < 2; round++) expect(await journal.dropOldest(createDropper())).toBe(true);
+  for (let round = 0; round < 2; round++) expect(await journal.dropOldest(createDropper)).toBeGreaterThan(0);
   const { bytes, readings } = journal.state;
   expect(readings).toBe(12);
   const kept = [7, 8, 9, 10, 11, 12, 13].map((sequence) => [sequence, 1, 0]);
@@ -344,7 +344,7 @@ test('for every N: when the Nth operation of dropping fails, nothing is lost', a
     const journal = await openHere({ maxBytes: 8 * 64 * 1024, files });
     for (let index = 0; index < 5; index++) await journal.append(intakeRecord(0), 1);
     operation = 0;
-    await journal.dropOldest(createDropper());
+    await journal.dropOldest(createDropper);
     const seen = operation;
     operation = Number.NEGATIVE_INFINITY;
     const books = (await readBooks(journal)) as [number, number, number][];
@@ -368,7 +368,7 @@ test('it is full when readings wait in it for too long, until those are dropped 
   await journal.append(intakeRecord(nowMs), 1);
   nowMs += 6.5 * 3_600_000;
   expect(await journal.isFull()).toBe(true);
-  expect(await journal.dropOldest(createDropper())).toBe(true);
+  expect(await journal.dropOldest(createDropper)).toBeGreaterThan(0);
   expect(await journal.isFull()).toBe(false);
   // Nothing was written since: also what is still open for writing grows old.
   nowMs += 2 * 3_600_000;
@@ -388,7 +388,7 @@ test('after the oldest was dropped the disk is asked anew whether it is still fu
   for (let index = 0; index < 6; index++) await journal.append(intakeRecord(0), 1);
   free = 0;
   expect(await journal.isFull()).toBe(true);
-  await journal.dropOldest(createDropper());
+  await journal.dropOldest(createDropper);
   free = 1e9;
   expect(await journal.isFull()).toBe(false);
 });

@@ -57,10 +57,11 @@ export interface Journal {
   /** True when `maxBytes` or `minFreeBytes` forbid more. Looks at the disk at most once a second. */
   isFull(): Promise<boolean>;
   /**
-   * Puts what `dropper` makes of them in the place of the records of the oldest segment that the reader has not begun, on
-   * the disk before it returns. False when there is none that still holds readings.
+   * Puts what a dropper makes of them in the place of the records of the oldest segment that the reader has not begun, on
+   * the disk before it returns. Answers how many readings were thrown away; undefined when no segment is left that still
+   * holds readings and can be written anew.
    */
-  dropOldest(dropper: Dropper): Promise<boolean>;
+  dropOldest(createDropper: () => Dropper): Promise<number | undefined>;
   readonly state: JournalState;
   close(): Promise<void>;
 }
@@ -113,7 +114,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   let reading: { reader: SegmentReader; segment: Segment } | undefined;
   let opening: Segment | undefined;
   // The segment whose readings are being dropped; the reader waits until that is done.
-  let replacing: { segment: Segment; done: Promise<boolean> } | undefined;
+  let replacing: { segment: Segment; done: Promise<void> } | undefined;
   let lastRead = committed;
   let lastReadTotal = committedTotal;
   // Damage that the reader has come upon; what it cost shows with the next whole record.
@@ -187,7 +188,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     cameUpon = [];
   }
 
-  async function dropReadings(segment: Segment, dropper: Dropper): Promise<boolean> {
+  async function dropReadings(segment: Segment, dropper: Dropper): Promise<void> {
     const { path } = segment;
     try {
       const reader = await openSegmentReader(
@@ -195,13 +196,14 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
         path,
         (damage) => void onDamage(path, damage),
       );
-      segment.durable = await replaceSegment(files, path, reader, segment.durable, options.gatewayId, dropper);
+      const range = { end: segment.durable, stored: lastRead };
+      segment.durable = await replaceSegment(files, path, reader, range, options.gatewayId, dropper);
       segment.isDropped = true;
       await files.syncDirectory(directory);
     } catch (error) {
+      segment.cannotDrop = !segment.isDropped;
       log.warn({ error, path }, 'the oldest readings of the journal could not be dropped');
     }
-    return segment.isDropped;
   }
 
   function isOld(segment: Segment): boolean {
@@ -297,23 +299,27 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       }
       return totalBytes(segments) >= options.maxBytes || freeBytes < options.minFreeBytes || segments.some(isOld);
     },
-    async dropOldest(dropper) {
+    async dropOldest(createDropper) {
       // Nothing was written to it for so long that a further record will begin a new one all the same.
       if (writing !== undefined && isOld(writing.segment)) await endSegment();
-      const segment = segments.find(
-        (candidate) =>
-          candidate !== writing?.segment &&
-          candidate !== opening &&
-          candidate.lastSequence > lastRead &&
-          !candidate.isDropped,
-      );
-      if (segment === undefined) return false;
-      replacing = { segment, done: dropReadings(segment, dropper) };
-      const isDone = await replacing.done;
-      replacing = undefined;
-      // What is free has changed: an answer of before would let one segment after the other go.
-      freeAskedAt = Number.NEGATIVE_INFINITY;
-      return isDone;
+      for (;;) {
+        const segment = segments.find(
+          (candidate) =>
+            candidate !== writing?.segment &&
+            candidate !== opening &&
+            candidate.lastSequence > lastRead &&
+            !candidate.isDropped &&
+            !candidate.cannotDrop,
+        );
+        if (segment === undefined) return undefined;
+        const dropper = createDropper();
+        replacing = { segment, done: dropReadings(segment, dropper) };
+        await replacing.done;
+        replacing = undefined;
+        // What is free has changed: an answer of before would let one segment after the other go.
+        freeAskedAt = Number.NEGATIVE_INFINITY;
+        if (segment.isDropped) return dropper.dropped;
+      }
     },
     get state() {
       return {

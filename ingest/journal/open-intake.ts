@@ -223,9 +223,9 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
   async function makeRoom(): Promise<void> {
     let isFull = await journal.isFull();
     while (isFull && whenFull === 'drop-oldest') {
-      const dropper = createDropper();
-      if (!(await journal.dropOldest(dropper))) break;
-      noteDropped(dropper.dropped);
+      const readings = await journal.dropOldest(createDropper);
+      if (readings === undefined) break;
+      noteDropped(readings);
       isFull = await journal.isFull();
     }
     journalIsFull = isFull;

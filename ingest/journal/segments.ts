@@ -17,10 +17,19 @@ export interface Segment {
   writtenAtMs: number;
   /** Its readings were dropped already. */
   isDropped: boolean;
+  /** It could not be read or written anew when its readings were to be dropped: the next one is taken instead. */
+  cannotDrop: boolean;
 }
 
 /** A segment with a header and nothing else. */
-export const emptySegment = { durable: segmentHeaderBytes, lastSequence: 0, readings: 0, total: 0, isDropped: false };
+export const emptySegment = {
+  durable: segmentHeaderBytes,
+  lastSequence: 0,
+  readings: 0,
+  total: 0,
+  isDropped: false,
+  cannotDrop: false,
+};
 
 /** Bytes of all segments. */
 export function totalBytes(segments: readonly Segment[]): number {

@@ -21,8 +21,8 @@ export type Work = {
       /** The database refused its only entry: what is to blame for it is sought. */
       isolate?: true;
     }
-  | { kind: 'backfill'; protocol: Protocol; address: string }
-  | { kind: 'replay' }
+  | { kind: 'backfill'; protocol: Protocol; address: string; tried?: true }
+  | { kind: 'replay'; tried?: true }
   /** An order that the database refuses: what it was about stays where it is. */
   | { kind: 'given up' }
 );
@@ -143,9 +143,13 @@ export function canSplit(work: Work): boolean {
   return work.kind !== 'given up' && !(work.kind === 'intake' && work.isolate === true);
 }
 
-/** Work that was refused, in smaller pieces: by halves to the single journal entry, then into it. An order is given up. */
+/**
+ * Work that was refused, in smaller pieces: by halves to the single journal entry, then into it. An order is given up the
+ * second time: the first refusal may come of a partition or a source that was there when it was last looked at.
+ */
 export function splitWork(work: Work): Work[] {
-  if (work.kind !== 'intake') return [{ ...work, kind: 'given up' }];
+  if (work.kind === 'given up') return [work];
+  if (work.kind !== 'intake') return [work.tried === true ? { ...work, kind: 'given up' } : { ...work, tried: true }];
   if (work.entries.length === 1) return [{ ...work, isolate: true }];
   const middle = work.entries.length >>> 1;
   return [work.entries.slice(0, middle), work.entries.slice(middle)].map((entries) => ({

@@ -53,7 +53,8 @@ export function TransitionForm({ order, to, from, done, back }: Props) {
   const error = useSignal<string | null>(null);
   const busy = useSignal(false);
   const needsNote = to === 'rejected' || to === 'cancelled' || from === 'closed';
-  const stillActive = to === 'closed' && order.condition === 'active';
+  // Nobody watches the condition of what a person has seen; only Millrace's own orders follow theirs.
+  const stillActive = to === 'closed' && order.condition === 'active' && order.origin !== 'person';
   const isPlain = to === 'approved' || (to === 'in_progress' && from !== 'closed') || (to === 'closed' && !stillActive);
   const label = transitionLabel(from, to);
   const isMoved = order.state !== from && !busy.value;

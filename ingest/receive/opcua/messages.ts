@@ -67,8 +67,8 @@ export function createMessages(options: MessagesOptions): Messages {
     if (ahead < 0) {
       if (!hasData) return;
       // One that others have overtaken comes for the first time; what we have already only needs its acknowledgement.
-      if (forget(subscription.missing, sequenceNumber)) take(subscription, message);
-      else loop.acknowledge(subscriptionId, sequenceNumber);
+      if (!forget(subscription.missing, sequenceNumber)) loop.acknowledge(subscriptionId, sequenceNumber);
+      else if (!take(subscription, message)) subscription.missing.unshift(sequenceNumber);
       return;
     }
     if (ahead > 0) miss(subscription, ahead);
