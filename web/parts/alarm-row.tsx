@@ -116,9 +116,9 @@ function messageOf(
 ): string {
   if (kind.startsWith('limit') && signal_name !== null && limit_value !== null)
     return `${sentenceCase(signal_name)} beyond its ${kindWords[kind].toLowerCase()} of ${formatValue(limit_value)} ${unit}`;
-  return message.startsWith(`Nothing has been heard from ${machine_name} `)
-    ? message.replace(machine_name, () => machine_title)
-    : message;
+  // A silent line names its machines by their number only.
+  const namesIt = kind !== 'stale' || message.startsWith(`Nothing has been heard from ${machine_name} `);
+  return namesIt ? message.replace(machine_name, () => machine_title) : message;
 }
 
 /** What made the alarm; the last four are about the data, not about the machine. */
