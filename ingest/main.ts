@@ -8,7 +8,7 @@ import { openQueues } from '../core/queues.ts';
 import { readSettings, requireSetting, SettingsError } from '../core/settings.ts';
 import { createShutdown } from '../core/shutdown.ts';
 import { diskFiles } from './journal/journal-files.ts';
-import { openJournal } from './journal/journal.ts';
+import { openJournal } from './journal/open-journal.ts';
 import { openIntake } from './journal/open-intake.ts';
 import { startHeartbeat } from './ledger/heartbeat.ts';
 import { createSkewMeter } from './ledger/skew.ts';
@@ -18,7 +18,7 @@ import { followReplays } from './resolve/follow-replays.ts';
 import { createSignalRegistry } from './resolve/signal-registry.ts';
 import { registerGateway } from './store/gateway.ts';
 import { startHousekeeping } from './store/housekeeping.ts';
-import { startStore } from './store/store.ts';
+import { startStore } from './store/start-store.ts';
 
 /** Joins the steps: receive → decode → resolve → journal → acknowledge → store. Closing happens from the last line up. */
 async function main(): Promise<void> {

@@ -8,7 +8,8 @@ import { addRejected } from '../resolve/add-reading.ts';
 import { createDropper } from './drop-readings.ts';
 import { frameBytes, segmentHeaderBytes } from './frame.ts';
 import { diskFiles, type JournalFiles } from './journal-files.ts';
-import { openJournal, type Journal, type JournalOptions } from './journal.ts';
+import type { Journal, JournalOptions } from './journal.ts';
+import { openJournal } from './open-journal.ts';
 import { decodeEntry, encodeBackfill, encodeIntake, journaled } from './record.ts';
 import { createSource } from './source-intake.ts';
 

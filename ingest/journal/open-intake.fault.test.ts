@@ -9,7 +9,8 @@ import { waitUntil } from '../../core/testing/wait-until.ts';
 import type { Source } from '../receive/receiver.ts';
 import { addReading, addRejected } from '../resolve/add-reading.ts';
 import { diskFiles, type JournalFiles } from './journal-files.ts';
-import { openJournal, type Journal } from './journal.ts';
+import type { Journal } from './journal.ts';
+import { openJournal } from './open-journal.ts';
 import { openIntake, type JournalIntake } from './open-intake.ts';
 import { decodeEntry, type JournalEntry } from './record.ts';
 

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { now } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { diskFiles, type JournalFiles } from '../journal/journal-files.ts';
-import { openJournal } from '../journal/journal.ts';
+import { openJournal } from '../journal/open-journal.ts';
 import { encodeBackfill, encodeIntake, journaled } from '../journal/record.ts';
 import { createSource } from '../journal/source-intake.ts';
 import { addRejected } from '../resolve/add-reading.ts';

@@ -7,14 +7,16 @@ import { Quality } from '../../core/reading.ts';
 import { createTestDatabase, type TestDatabase } from '../../core/testing/database.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
 import { diskFiles } from '../journal/journal-files.ts';
-import { openJournal, type Journal, type JournalState } from '../journal/journal.ts';
+import type { Journal, JournalState } from '../journal/journal.ts';
+import { openJournal } from '../journal/open-journal.ts';
 import { openIntake, type JournalIntake } from '../journal/open-intake.ts';
 import { createSkewMeter } from '../ledger/skew.ts';
 import type { Source, SourceIntake } from '../receive/receiver.ts';
 import { addReading } from '../resolve/add-reading.ts';
 import { createSignalRegistry, type SignalRegistry } from '../resolve/signal-registry.ts';
 import { registerGateway, type Gateway } from '../store/gateway.ts';
-import { startStore, type Store } from '../store/store.ts';
+import { startStore } from '../store/start-store.ts';
+import type { Store } from '../store/store.ts';
 import { createTestPlant } from './test-plant.ts';
 
 /** [signal name, time in µs, value, quality (good unless said)] */
