@@ -11,7 +11,7 @@ import type { Log } from './log.ts';
 export const queuePayloads = {
   /** New batches lie in the feed (`reading_batch`). Rung by ingest after a commit. */
   readings: z.object({}),
-  /** Refresh the rollup buckets that are due. Rung by its sweep alone. */
+  /** Refresh the rollup buckets that are due. Rung by ingest after late readings, and by its sweep. */
   rollups: z.object({}),
   /** Recompute OEE slices; without machines, those whose slice is running. */
   oee: z.object({

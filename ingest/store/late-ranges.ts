@@ -34,7 +34,8 @@ interface Range {
  * Notes which source times received data after their rollups were built, as ranges that do not span long holes (a
  * reading from 2014 and one from today are two ranges), with the minutes of the signals that are to be refreshed and the
  * machines whose states and counts must be recomputed.
- * `nowMs` is the time of storing by the database's clock, as analytics asks it: after an outage of the database the whole backlog is late for the rollups.
+ * `nowMs` is the time of storing by the database's clock, as analytics asks it: after an outage of the database the whole
+ * backlog is late for the rollups. Answers whether there were any.
  */
 export async function noteLateRanges(
   connection: Connection,
@@ -42,9 +43,9 @@ export async function noteLateRanges(
   outcome: Uint8Array,
   nowMs: number,
   signal: (signalId: number) => RegisteredSignal | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const ranges = lateRanges(batch, outcome, nowMs, signal);
-  if (ranges.length === 0) return;
+  if (ranges.length === 0) return false;
   await connection.execute(
     `insert into late_range (from_time, to_time, machine_ids, minute_signal_ids, minutes)
      select ${epochTime('(r->>0)::int8')}, ${epochTime('(r->>1)::int8')},
@@ -54,6 +55,7 @@ export async function noteLateRanges(
        from jsonb_array_elements($1::jsonb) r`,
     [JSON.stringify(ranges.map((range) => [range.from_us, range.to_us, [...range.machines], minutesOf(range)]))],
   );
+  return true;
 }
 
 /** Pairs of signal and minute, or null when refreshing the range for all signals is cheaper. */

@@ -33,6 +33,11 @@ const statementLimitMs = 15_000;
 const mostStatementLimitMs = 240_000;
 /** Other gateways park too: what they parked is counted so often, which takes 0.1 s for a million. */
 const countParkedEveryMs = 60_000;
+/**
+ * A late reading is in the rollups within a second, because the store rings for it; in a flood of them the bell rings
+ * no more often than this, since a refresh takes from the database what storing needs.
+ */
+const lateBellEveryMs = 5000;
 
 /**
  * Starts the store: it follows the journal in order, one transaction at a time on one connection, so that sequences
@@ -51,6 +56,7 @@ export function startStore(options: StoreOptions): Store {
   const insertReadings = refuseOld(createInsertReadings(), partitions);
   let parkedReadings = gateway.parked_readings;
   let parkedCountedAt = monotonic();
+  let lateRungAt = Number.NEGATIVE_INFINITY;
   let committed = gateway.last_sequence;
   let next: Work | undefined;
   // The rest of work that was refused as a whole.
@@ -174,6 +180,10 @@ export function startStore(options: StoreOptions): Store {
     committed = work.sequence;
     await journal.advance(committed, work.readings, work.total);
     if (result !== undefined && result.stored > 0) void options.queues.ring('readings', 'readings', {});
+    if (result?.late === true && monotonic() - lateRungAt > lateBellEveryMs) {
+      lateRungAt = monotonic();
+      void options.queues.ring('rollups', 'rollups', {});
+    }
   }
 
   /** Stores on one connection until it fails or the store closes. */

@@ -187,6 +187,14 @@ describe.each(testEngines())('on %s', (engine) => {
     ).toEqual([{ from_us: halfAnHourAgo }]);
   });
 
+  test('late readings ring for the rollups at once, and a flood of them once', async () => {
+    const nowUs = now() * 1000;
+    await stage.send([['t-1', nowUs, 1]]);
+    expect(stage.bells).not.toContain('rollups');
+    for (let index = 0; index < 3; index++) await stage.send([['t-1', nowUs - 1_800_000_000 + index, 1]]);
+    expect(stage.bells.filter((bell) => bell === 'rollups')).toHaveLength(1);
+  });
+
   test('a row that the database refuses is found by halves and kept; the others are stored', async () => {
     await stage.database.query('alter table reading add constraint no_sevens check (value <> 7)');
     const timeUs = now() * 1000;

@@ -28,6 +28,8 @@ export interface BatchResult {
   duplicate: number;
   rejected: number;
   parked: number;
+  /** Rollups that were built already have to be refreshed. */
+  late: boolean;
 }
 
 /**
@@ -50,7 +52,7 @@ export async function writeBatch(connection: Connection, writer: BatchWriter, ba
   await keepRejected(connection, organizationId, batch, sourceId);
   const stored = await writeFeed(connection, gatewayId, batch, outcome);
   await updateLatestValues(connection, batch, outcome);
-  await noteLateRanges(connection, batch, outcome, writer.nowMs(), (id) => writer.registry.signal(id));
+  const late = await noteLateRanges(connection, batch, outcome, writer.nowMs(), (id) => writer.registry.signal(id));
   await writeLedger(connection, organizationId, batch.parts, sourceId);
   await connection.prepared(
     'gateway_sequence',
@@ -63,6 +65,7 @@ export async function writeBatch(connection: Connection, writer: BatchWriter, ba
     duplicate: sum(batch.parts, 'duplicate'),
     rejected: sum(batch.parts, 'rejected'),
     parked,
+    late,
   };
 }
 
