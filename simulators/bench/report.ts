@@ -72,7 +72,7 @@ export function composeReport(results: readonly BenchResult[]): string {
 }
 
 const howToRead = [
-  '- **Compare within the page.** Publisher, simulators, broker, Millrace and database share the cores of one machine. Its absolute figures say little about yours; ratios to the calibrators of the same run say more.',
+  '- **Compare within one bench of one engine**, which says when and at which commit it was measured: the same machine was twice as fast on one day as on another. Publisher, simulators, broker, Millrace and database share the cores of one machine. Its absolute figures say little about yours; ratios to the calibrators of the same run say more.',
   '- **Calibrators**: L0 is a binary COPY of the same rows into a bare heap, L1 into the table of readings with its unique index (by psql where it is installed); M0 and M1 are a bare MQTT.js subscriber that throws everything away, at QoS 0 and 1. Nothing that stores readings can be faster than L1 for long.',
   '- **Turns**: what is compared was measured in turns after a first round that is not counted. Figures are medians of the repeats; `[low–high]` at a ratio is its 95 % bootstrap interval over the pairs.',
   '- **Noise**: behind a figure with repeats stand the least and the most of them. A figure without either is of one run, which says nothing about how another would differ.',
@@ -225,8 +225,8 @@ function section(name: BenchName, results: readonly BenchResult[]): string[] {
   };
   const { what, means } = benches[name];
   const sizes = results.map(
-    ({ engine, size, seconds }) =>
-      `${engineNames[engine]}: --seconds ${size.seconds} (${means}), ${size.repeats === 1 ? 'one run' : `--repeats ${size.repeats}`}, ${seconds} s in all`,
+    ({ engine, size, seconds, commit, started_at }) =>
+      `${engineNames[engine]}: --seconds ${size.seconds} (${means}), ${size.repeats === 1 ? 'one run' : `--repeats ${size.repeats}`}, ${seconds} s in all, at commit ${commit} on ${started_at.slice(0, 10)}`,
   );
   return [
     `## ${name}`,
