@@ -7,8 +7,13 @@ import { insertSmallPlant, type SmallPlant } from './testing/small-plant.ts';
 import { type RunningAnalytics, startAnalytics } from './testing/start-analytics.ts';
 import { hasRedis, startRedis } from '../core/testing/redis.ts';
 
-describe.each(['postgres', 'redis'] as const)('analytics with its queues on %s', (backend) => {
-  const skip = backend === 'redis' && !hasRedis();
+const withoutRedis = hasRedis() ? '' : ' (skipped: redis-server is not installed)';
+
+describe.each([
+  ['postgres', ''],
+  ['redis', withoutRedis],
+] as const)('analytics with its queues on %s%s', (backend, reason) => {
+  const skip = reason !== '';
   let database: TestDatabase;
   let plant: SmallPlant;
   let analytics: RunningAnalytics;

@@ -145,7 +145,7 @@ describe('with aedes', () => {
   });
 });
 
-describe.skipIf(!hasMosquitto)('with mosquitto', () => {
+describe.skipIf(!hasMosquitto)(`with mosquitto${hasMosquitto ? '' : ' (skipped: mosquitto is not installed)'}`, () => {
   let broker: Mosquitto;
   beforeAll(async () => {
     broker = await startMosquitto();
