@@ -55,6 +55,19 @@ async function stored(database: TestDatabase, machine: string): Promise<Map<stri
   return new Map(rows.map((row) => [`${row.name}\t${row.ms}`, row.value]));
 }
 
+/** What says where readings are that are not stored: the books, the gateway's state, and what the database does. */
+async function whereItIs(database: TestDatabase): Promise<string> {
+  const [state] = await database.query(
+    `select (select json_agg(b) from (select protocol, sum(received) as received, sum(stored) as stored, sum(duplicate) as duplicate,
+               sum(rejected) as rejected, sum(parked) as parked, sum(dropped) as dropped
+               from ledger join source using (source_id) group by 1) b) as books,
+            (select json_agg(g) from gateway g) as gateway,
+            (select json_agg(a) from (select state, wait_event, left(query, 100) as query, now() - query_start as since
+               from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()) a) as activity`,
+  );
+  return JSON.stringify(state);
+}
+
 for (const engine of testEngines()) {
   test.skipIf(missing.length > 0)(
     `recordings replayed through mosquitto stand in ${engine} to the last digit${note}`,
@@ -89,21 +102,19 @@ for (const engine of testEngines()) {
         }
         for (const { name, separator, files } of machines) {
           const expected = new Map(files.flatMap((file) => [...contents(file, separator)]));
-          const count = (): Promise<number> =>
-            database
-              .query<{ n: number }>(
-                'select count(*) as n from reading join signal using (signal_id) join machine m using (machine_id) where m.name = $1',
-                [name],
-              )
-              .then(([row]) => row?.n ?? 0);
           await waitUntil(
             `${name} is stored whole`,
-            async () =>
-              (await count()) === expected.size || Promise.reject(new Error(`${await count()} of ${expected.size}`)),
-            {
-              limitMs: 60_000,
-              everyMs: 200,
+            async () => {
+              const [row] = await database.query<{ n: number }>(
+                'select count(*) as n from reading join signal using (signal_id) join machine m using (machine_id) where m.name = $1',
+                [name],
+              );
+              if (row?.n === expected.size) return true;
+              throw new Error(
+                `${row?.n} of ${expected.size}; ${await whereItIs(database)}; ingest said: ${ingest.output()}`,
+              );
             },
+            { limitMs: 150_000, everyMs: 200 },
           );
           const found = await stored(database, name);
           const different = [...expected].filter(([key, value]) => found.get(key) !== value);
@@ -120,5 +131,6 @@ for (const engine of testEngines()) {
         rmSync(dataDir, { recursive: true, force: true });
       }
     },
+    300_000,
   );
 }

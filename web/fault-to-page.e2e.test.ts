@@ -25,10 +25,15 @@ const path = 'berlin/line-01/m-003';
 /** From the first trace to the breakdown, instead of two hours. Only the fault is sped up: alarms have the wall's time. */
 const hours = '0.0125';
 
-/** The first line of the reference plant. It works round the clock, so that the hour of the test does not matter. */
+/**
+ * The first line of the reference plant, so that the hour of the test does not matter: it works round the clock, and has
+ * one product. With several it is set up for the next one every few hours, and no machine runs for up to 14 minutes.
+ */
 function smallPlant(): Plant {
   const whole = referencePlant(1781);
-  const sites = whole.sites.slice(0, 1).map((site) => ({ ...site, shifts: [], lines: site.lines.slice(0, 1) }));
+  const lines = whole.sites[0]?.lines.slice(0, 1) ?? [];
+  const oneProduct = lines.map((line) => ({ ...line, ideal_cycles: line.ideal_cycles.slice(0, 1) }));
+  const sites = whole.sites.slice(0, 1).map((site) => ({ ...site, shifts: [], lines: oneProduct }));
   return { ...whole, employees: [], sites };
 }
 

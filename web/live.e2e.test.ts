@@ -200,9 +200,11 @@ describe('the connection', () => {
       await page.locator('.chip-lost').waitFor();
       const lost = now();
       await waitUntil('some seconds have passed', () => now() - lost > 8000);
-      await stage.startApi();
       const started = now();
-      const asked = await page.waitForRequest((request) => request.url().includes(`/signals/${id}/series`));
+      // The page may ask before the server's start is told here.
+      const asking = page.waitForRequest((request) => request.url().includes(`/signals/${id}/series`));
+      await stage.startApi();
+      const asked = await asking;
       expect(Date.parse(new URL(asked.url()).searchParams.get('to') ?? '')).toBeGreaterThan(started - 1000);
     } finally {
       await source.stop();
