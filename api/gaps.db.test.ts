@@ -8,18 +8,22 @@ describe.each(testEngines())('gaps on %s', (engine) => {
   let stage: Stage;
   let silent: number;
   let young: number;
+  let count: number;
+  let state: number;
 
   beforeAll(async () => {
     stage = await createStage(engine, { clock: () => Date.parse(`${day}T12:00:30Z`) });
     const { database, plant } = stage;
-    const add = async (name: string): Promise<number> => {
+    const add = async (name: string, kind = 'measurement', intervalSeconds = 1): Promise<number> => {
       const [row] = await database.query<{ signal_id: number }>(
-        `insert into signal (organization_id, machine_id, name, kind, quantity) values ($1, $2, $3, 'measurement', 'flow') returning signal_id`,
-        [plant.organization_id, plant.machine_ids[1], name],
+        `insert into signal (organization_id, machine_id, name, kind, quantity, expected_interval_seconds)
+         values ($1, $2, $3, $4, 'flow', $5) returning signal_id`,
+        [plant.organization_id, plant.machine_ids[1], name, kind, intervalSeconds],
       );
       return row?.signal_id ?? 0;
     };
     [silent, young] = [await add('silent'), await add('young')];
+    [count, state] = [await add('pieces', 'counter', 5), await add('phase', 'state', 10)];
     await database.query(`call ensure_reading_partitions('${day}', '${day}')`);
     const readings = (signalId: number, from: string, to: string, every: string, keep = 'true') =>
       database.execute(
@@ -41,6 +45,7 @@ describe.each(testEngines())('gaps on %s', (engine) => {
       `t < '${day}T10:30Z' or t >= '${day}T11:00Z'`,
     );
     await readings(young, '11:15:00', '11:59:59', '1 second');
+    await readings(count, '09:00:00', '11:59:59', '5 seconds', `not (t >= '${day}T10:20Z' and t < '${day}T10:30Z')`);
     await database.query(`call refresh_rollups('${day}T09:00Z', '${day}T11:59:59Z')`);
   });
 
@@ -98,6 +103,24 @@ describe.each(testEngines())('gaps on %s', (engine) => {
       { signal_id: silent, from: `${day}T09:00:00Z`, to: `${day}T11:00:00Z`, expected: 7200, stored: 0 },
     ]);
     expect(young).toBeGreaterThan(silent);
+  });
+
+  test('of a counter or a state are told when it, or its kind, is asked for', async () => {
+    const hour = `from=${day}T10:00:00Z&to=${day}T11:00:00Z`;
+    const counter = { signal_id: count, from: `${day}T10:20:00Z`, to: `${day}T10:30:00Z`, expected: 120, stored: 0 };
+    expect((await ask(`per=minute&signal=${count}&${hour}`)).items).toMatchObject([counter]);
+    const machine = `machine=${stage.plant.machine_ids[1]}`;
+    expect((await ask(`per=minute&kind=counter&${machine}&${hour}`)).items).toMatchObject([counter]);
+    expect((await ask(`per=minute&kind=measurement&signal=${count}&${hour}`)).items).toEqual([]);
+    expect((await ask(`per=minute&kind=state&signal=${state}&${hour}`)).items).toMatchObject([
+      { signal_id: state, stored: 0, expected: 360 },
+    ]);
+    const unasked = await ask(`per=minute&${machine}&${hour}`);
+    expect(unasked.items.map(({ signal_id }) => signal_id)).toEqual([silent]);
+    expect(await stage.get('/api/v1/ledger/gaps?kind=sensor')).toMatchObject({
+      status: 400,
+      body: { errors: [{ field: 'kind', value: 'sensor' }] },
+    });
   });
 
   test('come by the hour, and in pages', async () => {

@@ -51,11 +51,11 @@ export async function listAlarms(
   where.add('a.raised_at >= ?', query.from);
   where.add('a.raised_at < ?', query.to);
   if (query.open !== undefined) where.add(`a.state ${query.open === 'true' ? '' : 'not '}${openAlarm}`, true);
-  const after = decodeCursor(query.cursor, ['time', 'number']);
+  const after = decodeCursor(query.cursor, 'alarms', ['time', 'number']);
   if (after !== undefined)
     where.add(`(a.raised_at, a.alarm_id) < (${after.map((part) => where.parameter(part)).join(', ')})`, true);
   const rows = await selectAlarms(connection, where, query.limit + 1);
-  const page = toPage(rows, query.limit, (row) => [row.raised_at, row.alarm_id]);
+  const page = toPage(rows, query.limit, 'alarms', (row) => [row.raised_at, row.alarm_id]);
   return { items: page.items.map(toAlarm), next: page.next };
 }
 

@@ -24,7 +24,7 @@ export async function listAnomalies(
   where.add('a.started_at >= ?', query.from);
   where.add('a.started_at < ?', query.to);
   if (query.open !== undefined) where.add(`a.ended_at is ${query.open === 'true' ? 'null' : 'not null'}`, true);
-  const after = decodeCursor(query.cursor, ['time', 'number']);
+  const after = decodeCursor(query.cursor, 'anomalies', ['time', 'number']);
   if (after !== undefined)
     where.add(`(a.started_at, a.anomaly_id) < (${after.map((part) => where.parameter(part)).join(', ')})`, true);
   const rows = await connection.query<Anomaly>(
@@ -34,7 +34,7 @@ export async function listAnomalies(
        ${where.toSql()} order by a.started_at desc, a.anomaly_id desc limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
-  const page = toPage(rows, query.limit, (row) => [row.started_at, row.anomaly_id]);
+  const page = toPage(rows, query.limit, 'anomalies', (row) => [row.started_at, row.anomaly_id]);
   const items = page.items.map((row) => ({
     ...row,
     value: toFinite(row.value),

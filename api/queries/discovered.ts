@@ -18,7 +18,7 @@ export async function listDiscovered(
   where.add('d.source_id = ?', query.source);
   where.add('strpos(lower(d.address), lower(?)) > 0', query.q);
   if (query.ignored !== undefined) where.add(query.ignored === 'true' ? 'd.ignored' : 'not d.ignored', true);
-  const after = decodeCursor(query.cursor, ['number']);
+  const after = decodeCursor(query.cursor, 'discovered', ['number']);
   where.add('d.discovered_address_id < ?', after?.[0]);
   const rows = await connection.query<Discovered>(
     `select d.discovered_address_id, d.source_id, s.name as source_name, d.protocol, d.address, d.first_seen_at, d.last_seen_at,
@@ -28,7 +28,7 @@ export async function listDiscovered(
       order by d.discovered_address_id desc limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
-  const page = toPage(rows, query.limit, (row) => [row.discovered_address_id]);
+  const page = toPage(rows, query.limit, 'discovered', (row) => [row.discovered_address_id]);
   const items = page.items.map((row) => ({
     ...row,
     first_seen_at: toRfc3339(row.first_seen_at),

@@ -22,7 +22,7 @@ export async function listDowntime(
 ): Promise<{ items: DowntimeInterval[]; next: string | null }> {
   const where = filter(query);
   const seconds = clippedSeconds(where, query, nowMs);
-  const after = decodeCursor(query.cursor, ['time', 'number']);
+  const after = decodeCursor(query.cursor, 'downtime', ['time', 'number']);
   if (after !== undefined) {
     where.add(`(t.started_at, t.machine_state_id) < (${after.map((part) => where.parameter(part)).join(', ')})`, true);
   }
@@ -32,7 +32,7 @@ export async function listDowntime(
       order by t.started_at desc, t.machine_state_id desc limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
-  const page = toPage(rows, query.limit, (row) => [row.started_at, row.machine_state_id]);
+  const page = toPage(rows, query.limit, 'downtime', (row) => [row.started_at, row.machine_state_id]);
   const items = page.items.map((row) => ({
     ...row,
     started_at: toRfc3339(row.started_at),

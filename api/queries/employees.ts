@@ -12,11 +12,11 @@ export async function listEmployees(
   const where = conditions('e.active');
   where.add('e.role = ?', query.role);
   where.add('(e.site_id = ? or e.site_id is null)', query.site);
-  where.add('e.employee_id > ?', decodeCursor(query.cursor, ['number'])?.[0]);
+  where.add('e.employee_id > ?', decodeCursor(query.cursor, 'employees', ['number'])?.[0]);
   const rows = await connection.query<Employee>(
     `select e.employee_id, e.name, e.email, e.role, e.site_id from employee e ${where.toSql()}
       order by e.employee_id limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
-  return toPage(rows, query.limit, (row) => [row.employee_id]);
+  return toPage(rows, query.limit, 'employees', (row) => [row.employee_id]);
 }

@@ -24,11 +24,11 @@ export async function listFaults(
   where.add('f.started_at >= ?', query.from);
   where.add('f.started_at < ?', query.to);
   if (query.open !== undefined) where.add(`f.ended_at is ${query.open === 'true' ? 'null' : 'not null'}`, true);
-  const after = decodeCursor(query.cursor, ['time', 'number']);
+  const after = decodeCursor(query.cursor, 'faults', ['time', 'number']);
   if (after !== undefined)
     where.add(`(f.started_at, f.fault_id) < (${after.map((part) => where.parameter(part)).join(', ')})`, true);
   const rows = await selectFaults(connection, where, query.limit + 1);
-  const page = toPage(rows, query.limit, (row) => [row.started_at, row.fault_id]);
+  const page = toPage(rows, query.limit, 'faults', (row) => [row.started_at, row.fault_id]);
   return { items: page.items.map(toFault), next: page.next };
 }
 

@@ -1,4 +1,5 @@
 import type { Connection } from '../../core/database.ts';
+import type { SignalKind } from '../../core/reading.ts';
 import { decodeCursor, toPage } from '../cursor.ts';
 import type { GapRow } from '../schemas/ledger.ts';
 import { conditions, toRfc3339 } from './row.ts';
@@ -12,24 +13,27 @@ export interface GapsQuestion {
   line?: number | undefined;
   machine?: number | undefined;
   signal?: number | undefined;
+  /** Undefined: the kind of `signal`, else measurements. */
+  kind?: SignalKind | undefined;
   limit: number;
   cursor?: string | undefined;
 }
 
 /**
- * When sensors gave fewer readings than their expected interval promises, newest first: neighbouring minutes (or hours)
+ * When signals gave fewer readings than their expected interval promises, newest first: neighbouring minutes (or hours)
  * with less than the share `below` are one gap. Stored readings of any quality count as arrived. Answered from the
- * rollups, so that a gap is as fine as their bucket; a sensor with an interval of more than half a bucket is judged by
+ * rollups, so that a gap is as fine as their bucket; a signal with an interval of more than half a bucket is judged by
  * as many buckets as hold two readings. One missing reading is no gap yet: it may have fallen into the next bucket.
  *
- * A sensor whose first reading ever lies in the range is judged from there on, and not at all before it; one that never
+ * A signal whose first reading ever lies in the range is judged from there on, and not at all before it; one that never
  * sent anything is missing all the time.
  */
 export async function listGaps(
   connection: Connection,
   query: GapsQuestion,
 ): Promise<{ items: GapRow[]; next: string | null }> {
-  const where = conditions("g.kind = 'measurement'");
+  const where = conditions();
+  where.add('g.kind = ?', query.kind ?? (query.signal === undefined ? 'measurement' : undefined));
   where.add('m.line_id = ?', query.line);
   where.add('m.machine_id = ?', query.machine);
   where.add('g.signal_id = ?', query.signal);
@@ -38,7 +42,7 @@ export async function listGaps(
   const from = `date_trunc('${unit}', ${where.parameter(query.from)}::timestamptz, 'UTC')`;
   const to = `date_trunc('${unit}', ${where.parameter(query.to)}::timestamptz, 'UTC')`;
   const below = where.parameter(query.below);
-  const after = decodeCursor(query.cursor, ['time', 'number']);
+  const after = decodeCursor(query.cursor, 'gaps', ['time', 'number']);
   const behind =
     after === undefined
       ? ''
@@ -80,7 +84,7 @@ export async function listGaps(
      select * from gap ${behind} order by "from" desc, signal_id limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
-  const page = toPage(rows, query.limit, (row) => [row.from, -row.signal_id]);
+  const page = toPage(rows, query.limit, 'gaps', (row) => [row.from, -row.signal_id]);
   const items = page.items.map((row) => ({ ...row, from: toRfc3339(row.from), to: toRfc3339(row.to) }));
   return { items, next: page.next };
 }

@@ -36,7 +36,7 @@ export async function listLedger(
   where.add('b.minute >= ?', query.from);
   where.add('b.minute < ?', query.to);
   where.add('b.source_id = ?', query.source);
-  const after = decodeCursor(query.cursor, ['time', 'number']);
+  const after = decodeCursor(query.cursor, 'ledger', ['time', 'number']);
   const behind =
     after === undefined
       ? ''
@@ -49,7 +49,7 @@ export async function listLedger(
      order by started_at desc, source_id limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
-  const page = toPage(rows, query.limit, (row) => [row.started_at, -row.source_id]);
+  const page = toPage(rows, query.limit, 'ledger', (row) => [row.started_at, -row.source_id]);
   return { items: page.items.map((row) => ({ ...row, started_at: toRfc3339(row.started_at) })), next: page.next };
 }
 

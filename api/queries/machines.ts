@@ -53,7 +53,7 @@ export async function listMachines(
   addPlace(where, query);
   where.add('t.state = ?', query.state);
   where.add("strpos(lower(m.name || ' ' || m.title), lower(?)) > 0", query.q);
-  const after = decodeCursor(query.cursor, ['string', 'number', 'number', 'number']);
+  const after = decodeCursor(query.cursor, 'machines', ['string', 'number', 'number', 'number']);
   if (after !== undefined) {
     where.add(
       `(s.name, l.position, m.position, m.machine_id) > (${after.map((part) => where.parameter(part)).join(', ')})`,
@@ -66,6 +66,11 @@ export async function listMachines(
       order by s.name, l.position, m.position, m.machine_id limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
-  const page = toPage(rows, query.limit, (row) => [row.site_name, row.line_position, row.position, row.machine_id]);
+  const page = toPage(rows, query.limit, 'machines', (row) => [
+    row.site_name,
+    row.line_position,
+    row.position,
+    row.machine_id,
+  ]);
   return { items: page.items.map(toMachine), next: page.next };
 }

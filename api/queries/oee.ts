@@ -73,7 +73,7 @@ export async function listOee(
     where.add(`${range}.started_at < ?`, query.to);
   }
   if (level !== 'machine') where.add(speaksForLine, true);
-  const after = decodeCursor(query.cursor, ['time', 'number']);
+  const after = decodeCursor(query.cursor, 'oee', ['time', 'number']);
   const having =
     after === undefined ? '' : `where (started_at, id) > (${after.map((part) => where.parameter(part)).join(', ')})`;
   const days = `cross join lateral (select min(started_at) as started_at, max(ended_at) as ended_at from shift_instance x
@@ -91,7 +91,7 @@ export async function listOee(
      ${having} order by started_at, id limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
-  const page = toPage(rows, query.limit, (row) => [row.started_at, row.id]);
+  const page = toPage(rows, query.limit, 'oee', (row) => [row.started_at, row.id]);
   return { items: page.items.map((row) => toItem(level, row)), next: page.next };
 }
 

@@ -13,7 +13,7 @@ export async function listReadings(
   const [signal] = await connection.query<{ kind: string }>('select kind from signal where signal_id = $1', [signalId]);
   if (signal === undefined) return undefined;
   // (signal, time) is unique, so the time of the last row is the whole key; the next page begins a microsecond later.
-  const after = decodeCursor(query.cursor, ['time'])?.[0];
+  const after = decodeCursor(query.cursor, 'readings', ['time'])?.[0];
   const rows = await connection.query<{ time: string; value: number | null; text: string | null; quality: number }>(
     `select r.time, r.value, ${signal.kind === 'order' ? 'x.text' : 'null'} as text, r.quality
        from visible_reading_page($1, greatest($2::timestamptz, $3::timestamptz + interval '1 microsecond'), $4, false, $5) r
@@ -21,7 +21,7 @@ export async function listReadings(
       order by r.time`,
     [signalId, query.from ?? '-infinity', after ?? null, query.to ?? 'infinity', query.limit + 1],
   );
-  const page = toPage(rows, query.limit, (row) => [row.time]);
+  const page = toPage(rows, query.limit, 'readings', (row) => [row.time]);
   const items = page.items.map((row) => ({
     time: toRfc3339(row.time),
     value: toFinite(row.value),

@@ -64,7 +64,7 @@ export async function listRejected(
   where.add('r.received_at < ?', query.to);
   if (query.resolved !== undefined)
     where.add(`r.resolved_at is ${query.resolved === 'true' ? 'not null' : 'null'}`, true);
-  const after = decodeCursor(query.cursor, ['time', 'number']);
+  const after = decodeCursor(query.cursor, 'rejected', ['time', 'number']);
   if (after !== undefined) {
     where.add(
       `(r.received_at, r.rejected_reading_id) < (${after.map((part) => where.parameter(part)).join(', ')})`,
@@ -78,7 +78,7 @@ export async function listRejected(
       order by r.received_at desc, r.rejected_reading_id desc limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
-  const page = toPage(rows, query.limit, (row) => [row.received_at, row.rejected_reading_id]);
+  const page = toPage(rows, query.limit, 'rejected', (row) => [row.received_at, row.rejected_reading_id]);
   return { items: page.items.map(toRejected), next: page.next };
 }
 

@@ -18,7 +18,7 @@ export async function listReliability(
   const where = conditions();
   addPlace(where, query);
   where.add('r.window_days = ?', query.window_days);
-  const after = decodeCursor(query.cursor, ['number', 'number']);
+  const after = decodeCursor(query.cursor, 'reliability', ['number', 'number']);
   if (after !== undefined)
     where.add(`(r.machine_id, r.window_days) > (${after.map((part) => where.parameter(part)).join(', ')})`, true);
   const rows = await connection.query<Reliability>(
@@ -29,7 +29,7 @@ export async function listReliability(
       order by r.machine_id, r.window_days limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
-  const page = toPage(rows, query.limit, (row) => [row.machine_id, row.window_days]);
+  const page = toPage(rows, query.limit, 'reliability', (row) => [row.machine_id, row.window_days]);
   const items = page.items.map((row) => ({
     ...row,
     window_start: toRfc3339(row.window_start),

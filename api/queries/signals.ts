@@ -77,14 +77,14 @@ export async function listSignals(
   where.add('g.quantity = ?', query.quantity);
   if (query.never !== undefined) where.add(`v.time is ${query.never === 'true' ? 'null' : 'not null'}`, true);
   where.add("strpos(lower(m.name || ' ' || m.title || ' ' || g.name), lower(?)) > 0", query.q);
-  where.add('g.signal_id > ?', decodeCursor(query.cursor, ['number'])?.[0]);
+  where.add('g.signal_id > ?', decodeCursor(query.cursor, 'signals', ['number'])?.[0]);
   const rows = await connection.query<SignalRow<Signal>>(
     `select ${placeColumns}, ${signalColumns}
        from signal g join machine m using (machine_id) ${placeJoins} ${signalJoins} ${where.toSql()}
       order by g.signal_id limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
-  const page = toPage(rows, query.limit, (row) => [row.signal_id]);
+  const page = toPage(rows, query.limit, 'signals', (row) => [row.signal_id]);
   return { items: page.items.map(toSignal), next: page.next };
 }
 

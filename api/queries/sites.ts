@@ -14,7 +14,7 @@ export async function listSites(
   query: { limit: number; cursor?: string | undefined },
 ): Promise<Page<Site>> {
   const where = conditions();
-  where.add('s.name > ?', decodeCursor(query.cursor, ['string'])?.[0]);
+  where.add('s.name > ?', decodeCursor(query.cursor, 'sites', ['string'])?.[0]);
   const rows = await connection.query<Site>(
     `select s.site_id, s.name, s.title, s.time_zone,
             (select count(*)::int from line l where l.site_id = s.site_id) as lines,
@@ -23,7 +23,7 @@ export async function listSites(
       order by s.name limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
-  return toPage(rows, query.limit, (row) => [row.name]);
+  return toPage(rows, query.limit, 'sites', (row) => [row.name]);
 }
 
 /** The lines by site and position. */
@@ -33,7 +33,7 @@ export async function listLines(
 ): Promise<Page<Line>> {
   const where = conditions();
   where.add('l.site_id = ?', query.site);
-  const after = decodeCursor(query.cursor, ['string', 'number', 'number']);
+  const after = decodeCursor(query.cursor, 'lines', ['string', 'number', 'number']);
   if (after !== undefined) {
     where.add(`(s.name, l.position, l.line_id) > (${after.map((part) => where.parameter(part)).join(', ')})`, true);
   }
@@ -47,5 +47,5 @@ export async function listLines(
       order by s.name, l.position, l.line_id limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
   );
-  return toPage(rows, query.limit, (row) => [row.site_name, row.position, row.line_id]);
+  return toPage(rows, query.limit, 'lines', (row) => [row.site_name, row.position, row.line_id]);
 }

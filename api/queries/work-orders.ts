@@ -35,11 +35,11 @@ export async function listWorkOrders(
   where.add('o.assigned_to = ?', query.assigned_to);
   if (query.open !== undefined) where.add(`o.state ${query.open === 'true' ? 'not ' : ''}${finishedOrder}`, true);
   if (query.overdue !== undefined) where.add(`${query.overdue === 'true' ? '' : 'not '}${overdue(where, nowMs)}`, true);
-  const after = decodeCursor(query.cursor, ['time', 'number']);
+  const after = decodeCursor(query.cursor, 'work_orders', ['time', 'number']);
   if (after !== undefined)
     where.add(`(o.created_at, o.work_order_id) < (${after.map((part) => where.parameter(part)).join(', ')})`, true);
   const rows = await selectOrders(connection, where, nowMs, query.limit + 1);
-  const page = toPage(rows, query.limit, (row) => [row.created_at, row.work_order_id]);
+  const page = toPage(rows, query.limit, 'work_orders', (row) => [row.created_at, row.work_order_id]);
   return { items: page.items.map(toWorkOrder), next: page.next };
 }
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { rejectReasons } from '../../core/reading.ts';
 import { flagInput, id, idInput, pageOf, pageQuery, timestamp, timestampInput } from './common.ts';
+import { signalKind } from './signal.ts';
 
 /**
  * received = stored + duplicate + rejected + parked + dropped; what a gateway holds in its journal comes on top of all of
@@ -75,6 +76,11 @@ export const gapsQuery = pageQuery.extend({
   line: idInput.optional(),
   machine: idInput.optional(),
   signal: idInput.optional(),
+  /**
+   * Of signals of this kind. Without it those of the `signal` asked for, whatever its kind, else measurements: counters,
+   * states, faults and orders of many machines are sent only when they change, and are then silent by right.
+   */
+  kind: signalKind.optional(),
   /**
    * How fine. By minute at most 31 days of a signal, 7 of a machine, 1 of a line and 2 hours of everything; by hour 31
    * days.

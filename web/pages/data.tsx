@@ -6,6 +6,7 @@ import { formatBytes, formatCount, unknownFigure } from '../format/numbers.ts';
 import { formatAgo, formatMoment, formatRecent } from '../format/times.ts';
 import { now, wantValues } from '../live/store.ts';
 import { DiscoveredList } from '../parts/discovered-list.tsx';
+import { GapMap } from '../parts/gap-map.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Failed, Waiting } from '../parts/notice.tsx';
 import { useResource } from '../parts/resource.ts';
@@ -32,6 +33,7 @@ export default function DataPage() {
         </button>
       </header>
       <Books />
+      <GapMap zone={zone} />
       <Sources />
       <DiscoveredList />
       <Rejected />
