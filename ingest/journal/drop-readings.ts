@@ -1,6 +1,6 @@
 import { frameBytes, sealFrame, segmentHeader, type Frame } from './frame.ts';
 import type { JournalFiles } from './journal-files.ts';
-import { decodeEntry, encodeIntake, type JournaledIntake } from './record.ts';
+import { decodeFrame, encodeIntake, type JournaledIntake, type OnUndecodable } from './record.ts';
 import type { SegmentReader } from './segment-reader.ts';
 import { emptyLike } from './source-intake.ts';
 
@@ -23,9 +23,9 @@ export interface Dropper {
 
 /**
  * Drops the readings of journal records and keeps their books: those of one minute of receipt become one record, in which
- * everything received counts as dropped. Orders stay, in their place.
+ * everything received counts as dropped. Orders stay, in their place; a record that cannot be decoded leaves its count.
  */
-export function createDropper(): Dropper {
+export function createDropper(onUndecodable: OnUndecodable): Dropper {
   const done: DroppedRecord[] = [];
   let open:
     | { minute: number; received_at_ms: number; sources: JournaledIntake[]; last: Frame; readings: number }
@@ -41,7 +41,7 @@ export function createDropper(): Dropper {
 
   return {
     take(frame) {
-      const entry = decodeEntry(frame.payload);
+      const entry = decodeFrame(frame, onUndecodable);
       if (entry.kind !== 'intake') {
         close();
         const record = Buffer.concat([Buffer.alloc(frameBytes), frame.payload]);

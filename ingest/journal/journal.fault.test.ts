@@ -12,6 +12,7 @@ import type { Journal, JournalOptions } from './journal.ts';
 import { openJournal } from './open-journal.ts';
 import { decodeEntry, encodeBackfill, encodeIntake, journaled } from './record.ts';
 import { createSource } from './source-intake.ts';
+import { spoilRecord } from './testing/spoil-record.ts';
 
 let directory = '';
 const open: Journal[] = [];
@@ -320,6 +321,35 @@ test('it is full above its size or below the free space; the oldest segment is d
   const small = await openHere({ minFreeBytes: Number.MAX_SAFE_INTEGER });
   expect(await small.isFull()).toBe(true);
 });
+
+test.each([[[1]], [[2]], [[3]], [[1, 2, 3]]])(
+  'records %j that cannot be decoded leave their count when the oldest readings are dropped',
+  async (spoiled) => {
+    const journal = await openHere({ maxBytes: 8 * 100 * 1024 });
+    for (let index = 0; index < 4; index++) await journal.append(intakeRecord(60_000), 1);
+    for (const sequence of spoiled) spoilRecord(directory, sequence);
+    expect(segments().length).toBe(2);
+    expect(await journal.dropOldest(createDropper)).toBe(3 - spoiled.length);
+    expect(journal.state.damaged).toBe(spoiled.length);
+    await closeIt(journal);
+    const again = await openHere();
+    const read = [];
+    for (let frame = await again.read(); frame !== undefined; frame = await again.read()) {
+      const entry = decodeEntry(frame.payload);
+      if (entry.kind !== 'intake') continue;
+      const received = entry.sources.reduce((sum, source) => sum + source.received, 0);
+      read.push({ sequence: frame.sequence, total: frame.total, readings: frame.readings, received });
+    }
+    // Their readings are counted by the frames and by nothing else, and no sequence is free for another record.
+    expect(read.reduce((sum, { readings }) => sum + readings, 0)).toBe(4);
+    expect(read.reduce((sum, { received }) => sum + received, 0)).toBe(4 - spoiled.length);
+    expect(read.slice(-2)).toMatchObject([
+      { sequence: 3, total: 3 },
+      { sequence: 4, total: 4 },
+    ]);
+    expect(again.state).toMatchObject({ damaged: 0, readings: 4, last_sequence: 4 });
+  },
+);
 
 test('for every N: when the Nth operation of dropping fails, nothing is lost', async () => {
   for (let nth = 1; ; nth++) {

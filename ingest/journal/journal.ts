@@ -3,6 +3,7 @@ import type { Log } from '../../core/log.ts';
 import type { Dropper } from './drop-readings.ts';
 import type { Frame } from './frame.ts';
 import type { JournalFiles } from './journal-files.ts';
+import type { OnUndecodable } from './record.ts';
 
 export interface JournalOptions {
   directory: string;
@@ -45,6 +46,8 @@ export interface Journal {
   append(record: Buffer, readings: number): Promise<number>;
   /** The next record after the last one read, or undefined when all were read. The payload is valid until the next call. */
   read(): Promise<Frame | undefined>;
+  /** Reports the record that was read last, which could not be decoded: once, however often it is read. */
+  skipped: OnUndecodable;
   /** Begins reading again after the last committed record, for a store that gave up a batch. */
   rewind(): Promise<void>;
   /** Every record up to `sequence`, whose total is `total`, is in the database: frees the segments that hold nothing else. */
@@ -56,7 +59,7 @@ export interface Journal {
    * the disk before it returns. Answers how many readings were thrown away; undefined when no segment is left that still
    * holds readings and can be written anew.
    */
-  dropOldest(createDropper: () => Dropper): Promise<number | undefined>;
+  dropOldest(createDropper: (onUndecodable: OnUndecodable) => Dropper): Promise<number | undefined>;
   readonly state: JournalState;
   close(): Promise<void>;
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { monotonic, pause } from '../../core/clock.ts';
 import { retryDelay } from '../../core/retry.ts';
 import { replaceSegment, type Dropper } from './drop-readings.ts';
-import { readingsBetween, sealFrame, segmentHeader } from './frame.ts';
+import { readingsBetween, sealFrame, segmentHeader, type Frame } from './frame.ts';
 import type { Journal, JournalOptions } from './journal.ts';
 import type { JournalFile } from './journal-files.ts';
 import { lockFolder } from './lock-folder.ts';
@@ -33,12 +33,22 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   const reported = new Set<string>();
 
   /** Answers whether the damage is new. */
-  function onDamage(path: string, { from, to }: Damage): boolean {
-    if (reported.has(`${path}:${from}`)) return false;
-    reported.add(`${path}:${from}`);
+  function report(place: string, facts: object, message: string): boolean {
+    if (reported.has(place)) return false;
+    reported.add(place);
     damaged++;
-    log.error({ path, from, to }, 'damaged bytes in the journal were skipped; the readings in them are lost');
+    log.error(facts, message);
     return true;
+  }
+
+  function onDamage(path: string, { from, to }: Damage): boolean {
+    const message = 'damaged bytes in the journal were skipped; the readings in them are lost';
+    return report(`${path}:${from}`, { path, from, to }, message);
+  }
+
+  function onUndecodable(path: string | undefined, { sequence, readings }: Frame, error: unknown): void {
+    const message = 'a record of the journal cannot be decoded and was skipped; the readings in it are lost';
+    report(`record ${sequence}`, { path, sequence, readings, error }, message);
   }
 
   const found = findSegments(
@@ -223,6 +233,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
         return frame;
       }
     },
+    skipped: (frame, error) => onUndecodable(reading?.segment.path, frame, error),
     async rewind() {
       await endReading();
       lastRead = committed;
@@ -255,7 +266,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
             !candidate.cannotDrop,
         );
         if (segment === undefined) return undefined;
-        const dropper = createDropper();
+        const dropper = createDropper((frame, error) => onUndecodable(segment.path, frame, error));
         replacing = { segment, done: dropReadings(segment, dropper) };
         await replacing.done;
         replacing = undefined;

@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest';
 import { appendReading, createColumns } from '../../core/reading-columns.ts';
 import { frameBytes } from './frame.ts';
-import { decodeEntry, encodeBackfill, encodeIntake, type JournaledIntake } from './record.ts';
+import {
+  decodeEntry,
+  decodeFrame,
+  encodeBackfill,
+  encodeIntake,
+  encodeReplay,
+  type JournaledIntake,
+} from './record.ts';
 
 function intake(): JournaledIntake {
   const live = createColumns(4);
@@ -86,4 +93,57 @@ test('an order to back-fill comes back', () => {
     protocol: 'sparkplug',
     address: 'group/edge/device/metric',
   });
+});
+
+/** A payload with this head and the binary parts of a whole record. */
+function withHead(head: unknown, rest: Buffer = Buffer.alloc(0)): Buffer {
+  const bytes = Buffer.from(JSON.stringify(head));
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(bytes.length);
+  return Buffer.concat([size, bytes, rest]);
+}
+
+test('what is no record of ours is refused, whatever is wrong with it', () => {
+  const payload = encodeIntake(0, [intake()]).subarray(frameBytes);
+  const headBytes = payload.readUInt32LE(0);
+  const rest = payload.subarray(4 + headBytes);
+  type Fields = Record<string, unknown>;
+  const head = (): { sources: [Fields & Record<'texts' | 'parked' | 'rejected', [Fields]>] } =>
+    JSON.parse(payload.toString('utf8', 4, 4 + headBytes)) as ReturnType<typeof head>;
+  expect(decodeEntry(withHead(head(), rest))).toEqual(decodeEntry(payload));
+  expect(decodeEntry(encodeReplay().subarray(frameBytes))).toEqual({ kind: 'replay' });
+
+  const wrong: [string, Buffer][] = [
+    ['nothing', Buffer.alloc(0)],
+    ['no head', Buffer.alloc(4)],
+    ['noise', Buffer.from('\u0010\u0000\u0000\u0000 what is this? ')],
+    ['a byte too many', Buffer.concat([payload, Buffer.alloc(1)])],
+    ['a head beyond the end', Buffer.concat([Buffer.alloc(4, 255), payload.subarray(4)])],
+    ...['null', '5', '"intake"', '[]', '{}', '{"kind": "toString"}', '{"kind": ["intake"]}', '{"kind": "later"}'].map(
+      (json): [string, Buffer] => [json, withHead(JSON.parse(json))],
+    ),
+    ['an order without an address', withHead({ kind: 'backfill', protocol: 'mqtt' })],
+    ['no sources', withHead({ kind: 'intake', received_at_ms: 0 })],
+    ['no time', withHead({ ...head(), received_at_ms: 1e300 }, rest)],
+  ];
+  for (let size = 0; size < payload.length; size++) wrong.push([`cut at ${size}`, payload.subarray(0, size)]);
+  for (const field of Object.keys(head().sources[0])) {
+    for (const value of [undefined, { odd: true }, -1, [null], [{ payload: 9 }]]) {
+      const other = head();
+      Object.assign(other.sources[0], { [field]: value });
+      wrong.push([`${field} is ${JSON.stringify(value)}`, withHead(other, rest)]);
+    }
+  }
+  for (const list of ['texts', 'parked', 'rejected'] as const) {
+    for (const field of Object.keys(head().sources[0][list][0])) {
+      const other = head();
+      Object.assign(other.sources[0][list][0], { [field]: { odd: true } });
+      wrong.push([`${field} of ${list}`, withHead(other, rest)]);
+    }
+  }
+  for (const [name, bytes] of wrong) expect(() => decodeEntry(bytes), name).toThrow(/./);
+  const frame = { sequence: 3, readings: 10, total: 20, payload: Buffer.from('noise'), end: 0 };
+  const heard: unknown[] = [];
+  expect(decodeFrame(frame, (which) => heard.push(which))).toMatchObject({ kind: 'intake', sources: [] });
+  expect(heard).toEqual([frame]);
 });

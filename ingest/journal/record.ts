@@ -1,7 +1,8 @@
 import { decodeColumns, encodeColumnsInto, encodedBytes, type ReadingColumns } from '../../core/reading-columns.ts';
 import type { Protocol } from '../../core/reading.ts';
 import type { ParkedReading, RejectedReading, SourceIntake, TextReading } from '../receive/receiver.ts';
-import { frameBytes } from './frame.ts';
+import { checkHead, type JsonNumber } from './check-head.ts';
+import { frameBytes, type Frame } from './frame.ts';
 
 /**
  * What one journal record says (format.md): what the sources sent between two records, or the order to back-fill the
@@ -106,10 +107,28 @@ function encodeOrder(order: object): Buffer {
   return record;
 }
 
+/** Hears of a record that was read whole, with the right checksum, and still cannot be decoded. */
+export type OnUndecodable = (frame: Frame, error: unknown) => void;
+
+/**
+ * What a record says. One that cannot be decoded is told to `onUndecodable` and reads as an intake of nothing: so it keeps
+ * its place in the order, and the readings that its frame counts are missing in the books.
+ */
+export function decodeFrame(frame: Frame, onUndecodable: OnUndecodable): JournalEntry {
+  try {
+    return decodeEntry(frame.payload);
+  } catch (error) {
+    // Memory that has run out is no fault of the record.
+    if (error instanceof RangeError && error.message.includes('allocation failed')) throw error;
+    onUndecodable(frame, error);
+    return { kind: 'intake', received_at_ms: 0, sources: [] };
+  }
+}
+
 /** Reads a record's payload. The checksum has already been compared; a failure here means another version's form. */
 export function decodeEntry(payload: Buffer): JournalEntry {
   const headBytes = payload.readUInt32LE(0);
-  const head = JSON.parse(payload.toString('utf8', 4, 4 + headBytes)) as Head;
+  const head = checkHead(JSON.parse(payload.toString('utf8', 4, 4 + headBytes)));
   if (head.kind !== 'intake') return head;
   let offset = 4 + headBytes;
   function takeColumns(count: number): ReadingColumns {
@@ -128,6 +147,8 @@ export function decodeEntry(payload: Buffer): JournalEntry {
     const parked = source.parked.map((reading): ParkedReading => ({ ...reading, value: fromJson(reading.value) }));
     return { ...source, live, historical, parked, rejected };
   });
+  if (offset !== payload.length)
+    throw new Error(`The record needs ${offset} bytes by its head and has ${payload.length}.`);
   return { kind: 'intake', received_at_ms: head.received_at_ms, sources };
 }
 
@@ -135,25 +156,6 @@ export function decodeEntry(payload: Buffer): JournalEntry {
 export function journaled(intake: SourceIntake): JournaledIntake {
   return { ...intake, protocol: intake.source.protocol, name: intake.source.name };
 }
-
-type Head =
-  | { kind: 'intake'; received_at_ms: number; sources: SourceHead[] }
-  | { kind: 'backfill'; protocol: Protocol; address: string }
-  | { kind: 'replay' };
-
-type SourceHead = Omit<JournaledIntake, 'live' | 'historical' | 'parked' | 'rejected'> & {
-  live: number;
-  historical: number;
-  parked: (Omit<ParkedReading, 'value'> & { value: JsonNumber })[];
-  rejected: (Omit<RejectedReading, 'value' | 'time_us' | 'payload'> & {
-    value: JsonNumber;
-    time_us: JsonNumber;
-    payload: number | null;
-  })[];
-};
-
-// JSON has no NaN, no infinities and no -0; the first means "none" here and the others must come back as they were.
-type JsonNumber = number | 'Infinity' | '-Infinity' | '-0' | null;
 
 function toJson(value: number): JsonNumber {
   if (Number.isFinite(value)) return Object.is(value, -0) ? '-0' : value;

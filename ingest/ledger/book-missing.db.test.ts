@@ -1,10 +1,8 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { now } from '../../core/clock.ts';
 import { testEngines } from '../../core/testing/database.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
-import { readFrame, segmentHeaderBytes } from '../journal/frame.ts';
+import { spoilRecord } from '../journal/testing/spoil-record.ts';
 import { openStoreStage } from '../testing/store-stage.ts';
 
 describe.each(testEngines())('on %s', (engine) => {
@@ -34,7 +32,7 @@ describe.each(testEngines())('on %s', (engine) => {
           return rows.length > 0;
         });
       }
-      damageRecord(stage.directory, 3);
+      spoilRecord(stage.directory, 3, 'flip');
     });
     await Promise.all(sent);
     expect(stage.journal()).toMatchObject({ damaged: 1, readings: 0 });
@@ -54,22 +52,3 @@ describe.each(testEngines())('on %s', (engine) => {
     expect(await stage.ledger()).toMatchObject({ received: 9, stored: 6 });
   });
 });
-
-/** Flips a bit in the record of that sequence. */
-function damageRecord(directory: string, sequence: number): void {
-  for (const name of readdirSync(directory).filter((file) => file.endsWith('.journal'))) {
-    const path = join(directory, name);
-    const bytes = readFileSync(path);
-    for (let offset = segmentHeaderBytes; ; ) {
-      const frame = readFrame(bytes, offset);
-      if (frame === undefined || typeof frame === 'number') break;
-      if (frame.sequence === sequence) {
-        bytes[frame.end - 1] = (bytes[frame.end - 1] ?? 0) ^ 1;
-        writeFileSync(path, bytes);
-        return;
-      }
-      offset = frame.end;
-    }
-  }
-  throw new Error(`The record ${sequence} was not found.`);
-}

@@ -1,7 +1,7 @@
 import type { Connection } from '../../core/database.ts';
 import type { Protocol } from '../../core/reading.ts';
 import type { Journal } from '../journal/journal.ts';
-import { decodeEntry } from '../journal/record.ts';
+import { decodeFrame } from '../journal/record.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
 import { takeParked } from './backfill.ts';
 import { collectBatch, emptyBatch, textsOf, type Batch, type SequencedEntry } from './batch.ts';
@@ -58,7 +58,7 @@ export function createWorkReader(journal: Journal, flushRows: number): WorkReade
       const frame = await journal.read();
       if (frame === undefined) break;
       bytes += frame.payload.length;
-      const entry = decodeEntry(frame.payload);
+      const entry = decodeFrame(frame, journal.skipped);
       if (entry.kind !== 'intake') {
         const order = { ...entry, readings: 0, sequence: frame.sequence, total: frame.total };
         if (entries.length === 0) return order;
