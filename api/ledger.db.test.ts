@@ -141,6 +141,50 @@ describe('a replay of rejected readings', () => {
   });
 });
 
+test('each rejected reading that cannot be replayed says why, in the list and when it is asked for', async () => {
+  const { database, plant, tokens } = stage;
+  const [source] = await database.query<{ source_id: number }>(
+    `insert into source (organization_id, protocol, name) values ($1, 'sparkplug', 'group/edge') returning source_id`,
+    [plant.organization_id],
+  );
+  const rows: [Record<string, unknown>, RegExp | null][] = [
+    [{ reason: 'far_future', value: 1, quality: 192 }, null],
+    [{ reason: 'far_future', payload: Buffer.from('null'), quality: 0 }, null],
+    [{ reason: 'before_birth', payload: Buffer.from('"PN-1"'), quality: 192 }, null],
+    [{ reason: 'before_birth', payload: Buffer.from([8, 1, 34, 0]), time: null }, /alias has no name/],
+    [{ reason: 'unsupported_type' }, /array or a structure/],
+    [{ reason: 'not_a_number', payload: Buffer.from([34, 0, 255]), quality: 192, payload_cut: true }, /kept whole/],
+    [{ reason: 'malformed_payload', payload: Buffer.from([]), time: null }, /kept whole/],
+    [{ reason: 'conflict', value: 1, quality: 192 }, /stays rejected/],
+    [{ reason: 'too_old', value: 1, quality: 192, readings: 9 }, /several readings/],
+    [{ reason: 'too_old', value: 1, quality: 192, resolved_at: new Date() }, /earlier replay/],
+  ];
+  for (const [row] of rows) {
+    const fields = { readings: 1, payload_cut: false, time: new Date(), ...row };
+    const names = Object.keys(fields);
+    const [made] = await database.query<{ id: number }>(
+      `insert into rejected_reading (organization_id, source_id, received_at, address, detail, ${names.join(', ')})
+       values ($1, $2, now(), 'group/edge//x', 'it is wrong', ${names.map((_, index) => `$${index + 3}`).join(', ')})
+       returning rejected_reading_id as id`,
+      [plant.organization_id, source?.source_id, ...Object.values(fields)],
+    );
+    row['id'] = made?.id;
+  }
+  const list = await stage.get(`/api/v1/rejected?source=${source?.source_id}`);
+  const items = list.body.items as { rejected_reading_id: number; not_replayable: string | null }[];
+  for (const [{ id }, why] of rows) {
+    const said = items.find((item) => item.rejected_reading_id === id)?.not_replayable;
+    const asked = await stage.post(`/api/v1/rejected/${String(id)}/replay`, {}, tokens.engineer);
+    if (why === null) expect([said, asked.status]).toEqual([null, 202]);
+    else {
+      expect(said).toMatch(why);
+      expect(asked).toMatchObject({ status: 409, body: { detail: expect.stringMatching(why) } });
+    }
+  }
+  const all = await stage.post('/api/v1/rejected/replay', { source: source?.source_id }, tokens.engineer);
+  expect(all.body).toEqual({ requested: 3 });
+});
+
 describe('discovered addresses', () => {
   async function discover(address: string): Promise<number> {
     const [row] = await stage.database.query<{ discovered_address_id: number }>(

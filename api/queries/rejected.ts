@@ -4,31 +4,50 @@ import { decodeCursor, toPage } from '../cursor.ts';
 import type { RejectedReading } from '../schemas/ledger.ts';
 import { conditions, toFinite, toRfc3339, toRfc3339OrNull } from './row.ts';
 
-/** Which rejected readings can be tried once more: not stored meanwhile, and their bytes or their value were kept whole. */
-const replayable = `
-  r.resolved_at is null and r.readings = 1
-  and r.reason not in ('conflict', 'wrong_topic', 'too_large', 'ignored_address', 'parked_full', 'retained_untimed')
-  and (s.protocol = 'mqtt' and r.payload is not null and not r.payload_cut
-       or r.value is not null and r.time is not null and r.quality is not null)`;
+/** Why a rejected reading cannot be tried once more, in one word of `obstacles`; null when it can. */
+const obstacle = `
+  case when r.resolved_at is not null then 'resolved'
+       when r.readings > 1 then 'several'
+       when r.reason in ('conflict', 'wrong_topic', 'too_large', 'ignored_address', 'parked_full', 'retained_untimed') then 'reason'
+       when s.protocol = 'mqtt' and r.payload is not null and not r.payload_cut then null
+       -- A value that was read: in its column, or as a JSON scalar in the payload (ingest/resolve/kept-value.ts).
+       when r.quality is not null and r.time is not null and (r.value is not null
+            or not r.payload_cut and encode(substr(r.payload, 1, 8), 'escape') ~ '^([-"0-9]|null$|true$|false$)') then null
+       when r.reason = 'before_birth' then 'alias'
+       when r.reason = 'unsupported_type' then 'type'
+       else 'lost' end`;
+
+const obstacles: Record<string, string> = {
+  resolved: 'It was taken in by an earlier replay.',
+  several: 'It stands for several readings that were not kept one by one.',
+  reason: 'What was rejected for this reason stays rejected, whatever is put right.',
+  alias: 'No birth certificate had announced what it is: without one an alias has no name, and can never be resolved.',
+  type: 'It is an array or a structure, of which no single value can be stored.',
+  lost: 'Neither its message nor its value was kept whole.',
+};
 
 /**
  * Asks ingest to try rejected readings once more, in the caller's transaction. Answers how many were asked for; with `id`
- * undefined when there is none, and 0 when it cannot be replayed.
+ * undefined when there is none, and a sentence when it cannot be replayed.
  */
 export async function requestReplay(
   connection: Connection,
   wanted: { id: number } | { reason?: string | undefined; source?: number | undefined },
-): Promise<number | undefined> {
+): Promise<number | string | undefined> {
   const where = conditions();
   if ('id' in wanted) {
-    const found = await connection.query('select 1 from rejected_reading where rejected_reading_id = $1', [wanted.id]);
-    if (found.length === 0) return undefined;
+    const [found] = await connection.query<{ obstacle: string | null }>(
+      `select ${obstacle} as obstacle from rejected_reading r join source s using (source_id) where rejected_reading_id = $1`,
+      [wanted.id],
+    );
+    if (found === undefined) return undefined;
+    if (found.obstacle !== null) return obstacles[found.obstacle];
     where.add('r.rejected_reading_id = ?', wanted.id);
   } else {
     where.add('r.reason = ?', wanted.reason);
     where.add('r.source_id = ?', wanted.source);
   }
-  where.add(replayable, true);
+  where.add(`(${obstacle}) is null`, true);
   const requested = await connection.execute(
     `update rejected_reading u set replay_requested_at = now()
        from rejected_reading r join source s using (source_id)
@@ -39,7 +58,10 @@ export async function requestReplay(
   return requested;
 }
 
-type Row = Omit<RejectedReading, 'payload' | 'payload_encoding'> & { payload: Buffer | null };
+type Row = Omit<RejectedReading, 'payload' | 'payload_encoding' | 'not_replayable'> & {
+  payload: Buffer | null;
+  obstacle: string | null;
+};
 
 /** How much of a rejected payload a list shows; the whole stands in the table. */
 const shownCharacters = 1000;
@@ -73,7 +95,8 @@ export async function listRejected(
   }
   const rows = await connection.query<Row>(
     `select r.rejected_reading_id, r.source_id, s.name as source_name, s.protocol, r.received_at, r.address, r.reason, r.detail,
-            r.signal_id, r.time, r.value, substr(r.payload, 1, ${shownCharacters}) as payload, length(r.payload) as payload_bytes, r.resolved_at
+            r.signal_id, r.time, r.value, substr(r.payload, 1, ${shownCharacters}) as payload, length(r.payload) as payload_bytes, r.resolved_at,
+            ${obstacle} as obstacle
        from rejected_reading r join source s using (source_id) ${where.toSql()}
       order by r.received_at desc, r.rejected_reading_id desc limit ${where.parameter(query.limit + 1)}`,
     where.parameters,
@@ -82,13 +105,14 @@ export async function listRejected(
   return { items: page.items.map(toRejected), next: page.next };
 }
 
-function toRejected({ payload, ...row }: Row): RejectedReading {
+function toRejected({ payload, obstacle: hindrance, ...row }: Row): RejectedReading {
   const text = payload === null ? undefined : readUtf8(payload, payload.length < (row.payload_bytes ?? 0));
   return {
     ...row,
     received_at: toRfc3339(row.received_at),
     time: toRfc3339OrNull(row.time),
     resolved_at: toRfc3339OrNull(row.resolved_at),
+    not_replayable: hindrance === null ? null : (obstacles[hindrance] ?? hindrance),
     value: toFinite(row.value),
     payload: payload === null ? null : (text ?? payload.subarray(0, shownCharacters / 2).toString('hex')),
     payload_encoding: payload === null ? null : text === undefined ? 'hex' : 'utf8',

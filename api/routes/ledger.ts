@@ -115,12 +115,8 @@ export function addLedger(app: App, api: Api): void {
       const { id } = request.params;
       const requested = await change(api, request, (connection) => requestReplay(connection, { id }));
       if (requested === undefined) throw notFound('rejected reading', id);
-      if (requested === 0) {
-        throw new ProblemError(
-          'conflict',
-          `Rejected reading ${id} cannot be replayed: it is stored already, or neither its bytes nor its value were kept whole.`,
-        );
-      }
+      if (typeof requested === 'string')
+        throw new ProblemError('conflict', `Rejected reading ${id} cannot be replayed. ${requested}`);
       return reply.code(202).send({ requested });
     },
   );
@@ -137,7 +133,7 @@ export function addLedger(app: App, api: Api): void {
     async (request, reply) => {
       needRole(request, ['engineer']);
       const requested = await change(api, request, (connection) => requestReplay(connection, request.body));
-      return reply.code(202).send({ requested: requested ?? 0 });
+      return reply.code(202).send({ requested: Number(requested ?? 0) });
     },
   );
   app.get(

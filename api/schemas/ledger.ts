@@ -106,6 +106,8 @@ export const rejectedReading = z.object({
   payload_encoding: z.enum(['utf8', 'hex']).nullable(),
   payload_bytes: z.int().nullable(),
   resolved_at: timestamp.nullable(),
+  /** Why it cannot be tried once more, in one sentence; null when it can. */
+  not_replayable: z.string().nullable(),
 });
 export type RejectedReading = z.output<typeof rejectedReading>;
 export const rejectedPage = pageOf(rejectedReading);

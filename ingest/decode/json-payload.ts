@@ -8,10 +8,23 @@ export interface PayloadSink {
   /** `name` is the signal's name in a machine-level payload, '' in a signal-level one. `timeUs` NaN: no source time. */
   reading(name: string, timeUs: number, value: WireValue, quality: number): void;
   rejected(name: string, reason: RejectReason, detail: string): void;
+  /**
+   * Told of a message that may hold several readings, before they come. `own` answers the message that the present reading
+   * alone would have been, for the signal `name`; null when that would be too long, or is nested too deeply to be written.
+   */
+  several?(own: (name: string) => Buffer | null): void;
 }
 
 /** Larger messages are kept as rejected without being parsed: 16 MB of JSON hold the process for a quarter of a second. */
 export const largestPayload = 16 * 1024 * 1024;
+
+/** Larger messages are not taken apart for their rejections: writing a part of it a hundred times takes 0.2 s for 1 MB. */
+const mostToTakeApart = 1024 * 1024;
+/** What the journal keeps of a rejected payload: longer ones are cut there, and a part of a message is of no use. */
+export const mostKeptBytes = 64 * 1024;
+
+/** TC39 JSON.parse source text access, as the reviver below; the types do not know it yet. */
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON(text: string): unknown };
 
 const qualities = new Map<unknown, number>([
   ['good', Quality.good],
@@ -46,6 +59,12 @@ export function decodeJson(payload: Buffer, machineLevel: boolean, sink: Payload
   }
   const decode = machineLevel ? decodeMachine : decodeSignal;
   const exact = exactValues(text);
+  let present = -1;
+  if (machineLevel || Array.isArray(document))
+    sink.several?.((name) => {
+      if (name === '' && present === -1) return payload;
+      return payload.length > mostToTakeApart ? null : ownMessage(exact.item(present), name);
+    });
   if (!Array.isArray(document)) {
     decode(document, sink, exact, -1);
     return;
@@ -58,7 +77,7 @@ export function decodeJson(payload: Buffer, machineLevel: boolean, sink: Payload
     );
     return;
   }
-  for (let index = 0; index < document.length; index++) decode(document[index], sink, exact, index);
+  for (; ++present < document.length; ) decode(document[present], sink, exact, present);
 }
 
 function decodeSignal(item: unknown, sink: PayloadSink, exact: ExactValues, index: number): void {
@@ -125,7 +144,7 @@ function addValue(
 
 /** 1e999 is JSON, and JSON.parse has made infinity of it: the sentence needs the text as received. */
 function addOverflow(name: string, sink: PayloadSink, exact: ExactValues, index: number): void {
-  const written = exact(index, name);
+  const written = exact.value(index, name);
   const text = written instanceof Overflow ? written.text : String(written ?? 'a number');
   sink.rejected(
     name,
@@ -143,7 +162,7 @@ function addHugeNumber(
   exact: ExactValues,
   index: number,
 ): void {
-  const value = exact(index, name);
+  const value = exact.value(index, name);
   if (typeof value === 'number' || typeof value === 'bigint') sink.reading(name, timeUs, value, quality);
   else
     sink.rejected(
@@ -170,8 +189,12 @@ function readQuality(quality: unknown): number | string {
   return qualities.get(quality) ?? `The quality is ${describe(quality)}; accepted is "good", "uncertain" or "bad".`;
 }
 
-/** A reading's value, whole numbers beyond 2^53 as bigint; undefined when that cannot be found out. */
-type ExactValues = (index: number, name: string) => number | bigint | Overflow | undefined;
+/** The message with whole numbers beyond 2^53 as bigint; undefined when that cannot be found out. */
+interface ExactValues {
+  /** The reading at `index` of the array, or the message itself for -1. */
+  item(index: number): unknown;
+  value(index: number, name: string): number | bigint | Overflow | undefined;
+}
 
 /** The text of a number that float8 cannot hold. */
 class Overflow {
@@ -184,17 +207,44 @@ class Overflow {
 /** Parses the text once more, with the digits of huge numbers, when the first one is met. */
 function exactValues(text: string): ExactValues {
   let document: unknown;
-  return (index, name) => {
+  function item(index: number): unknown {
     try {
       document ??= parseExactly(text);
-      const item = (index === -1 ? document : (document as unknown[])[index]) as Record<string, unknown>;
-      const value = name === '' ? item['value'] : (item['values'] as Record<string, unknown>)[name];
-      return value as number | bigint | Overflow;
+      return index === -1 ? document : (document as unknown[])[index];
     } catch {
       // The reviver walks recursively: an array ten thousand levels deep beside the value overflows the stack.
       return undefined;
     }
+  }
+  return {
+    item,
+    value(index, name) {
+      const found = item(index) as Record<string, unknown> | undefined;
+      const value = name === '' ? found?.['value'] : (found?.['values'] as Record<string, unknown> | undefined)?.[name];
+      return value as number | bigint | Overflow;
+    },
   };
+}
+
+/** One reading of a message as a message of its own, with every digit. */
+function ownMessage(item: unknown, name: string): Buffer | null {
+  if (item === undefined) return null;
+  const values = name === '' || !isObject(item) ? undefined : item['values'];
+  const own =
+    isObject(item) && isObject(values)
+      ? { ts: item['ts'], quality: item['quality'], values: { [name]: values[name] } }
+      : item;
+  try {
+    const text = JSON.stringify(own, (_key, value: unknown) => {
+      if (typeof value === 'bigint') return rawJson(String(value));
+      if (value instanceof Overflow) return rawJson(value.text);
+      return Object.is(value, -0) ? rawJson('-0') : value;
+    });
+    const bytes = text.length > mostKeptBytes ? null : Buffer.from(text);
+    return bytes !== null && bytes.length > mostKeptBytes ? null : bytes;
+  } catch {
+    return null;
+  }
 }
 
 function parseExactly(text: string): unknown {

@@ -3,6 +3,7 @@ import { isUsable, type RejectReason } from '../../core/reading.ts';
 import { appendReading } from '../../core/reading-columns.ts';
 import type { SourceIntake } from '../receive/receiver.ts';
 import { fits, mostAddressBytes, safeText } from './safe-text.ts';
+import { keepValue } from './kept-value.ts';
 import type { RegisteredSignal } from './signal-registry.ts';
 import { maxTextLength, readSignalValue, show, type WireValue } from './signal-value.ts';
 
@@ -19,7 +20,7 @@ export const hourUs = 3_600_000_000;
  * when `signal` is undefined, or to the rejected ones with the reason. Never throws, whatever the sender sent.
  *
  * `timeUs` is the source time in µs since the epoch; NaN means that the source gave none, then `nowUs` (the receive
- * time) is used and counted as untimed. `payload` is kept with a rejection.
+ * time) is used and counted as untimed. A rejection keeps the value, or `payload` where that is a number.
  */
 export function addReading(
   into: SourceIntake,
@@ -137,6 +138,7 @@ function park(
       time_us,
       value,
       payload,
+      quality,
     );
     return;
   }
@@ -151,6 +153,7 @@ function park(
       time_us,
       value,
       payload,
+      quality,
     );
     return;
   }
@@ -164,6 +167,7 @@ function park(
       time_us,
       value,
       payload,
+      quality,
     );
     return;
   }
@@ -181,7 +185,7 @@ function reject(
   time_us: number,
   value: WireValue,
   payload: Uint8Array | null,
-  quality?: number,
+  quality: number,
 ): void {
   into.rejected.push({
     readings: 1,
@@ -191,8 +195,8 @@ function reject(
     signal_id: signal?.signal_id ?? null,
     time_us,
     value: typeof value === 'number' ? value : typeof value === 'boolean' ? Number(value) : Number.NaN,
-    payload,
-    ...(quality !== undefined && { quality }),
+    payload: keepValue(value) ?? payload,
+    quality,
   });
 }
 

@@ -1,8 +1,9 @@
 import type { Connection } from '../../core/database.ts';
 import type { Protocol } from '../../core/reading.ts';
+import { keepValue } from '../resolve/kept-value.ts';
 import type { RegisteredSignal } from '../resolve/signal-registry.ts';
 import { readSignalValue } from '../resolve/signal-value.ts';
-import { appendRow, emptyBatch, findPart, textPayload, type Batch, type Part } from './batch.ts';
+import { appendRow, emptyBatch, findPart, type Batch, type Part } from './batch.ts';
 import type { TextValues } from './text-values.ts';
 
 interface ParkedRow {
@@ -71,7 +72,7 @@ export async function takeParked(
         signal_id: signal.signal_id,
         time_us: row.time_us,
         value: row.value ?? Number.NaN,
-        payload: textPayload(row.text),
+        payload: keepValue(row.text ?? row.value),
         quality: row.quality,
       },
     });

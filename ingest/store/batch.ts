@@ -2,6 +2,7 @@ import { appendColumns, appendReading, createColumns, type ReadingColumns } from
 import type { Protocol } from '../../core/reading.ts';
 import type { JournalEntry } from '../journal/record.ts';
 import type { ParkedReading, RejectedReading, TextReading } from '../receive/receiver.ts';
+import { keepValue } from '../resolve/kept-value.ts';
 
 /** The books of one source and minute of receipt, as they change by a batch. */
 export interface Part {
@@ -193,11 +194,6 @@ function growParts(batch: Batch): void {
   batch.part_of_row = grown;
 }
 
-/** What is kept of a text that was read and could not be stored: JSON, as replay reads it; null for a number. */
-export function textPayload(text: string | null): Buffer | null {
-  return text === null ? null : Buffer.from(JSON.stringify(text));
-}
-
 function tooManyTexts(reading: Omit<TextReading, 'historical'>): RejectedReading {
   return {
     readings: 1,
@@ -207,7 +203,7 @@ function tooManyTexts(reading: Omit<TextReading, 'historical'>): RejectedReading
     signal_id: reading.signal_id,
     time_us: reading.time_us,
     value: Number.NaN,
-    payload: textPayload(reading.text),
+    payload: keepValue(reading.text),
     quality: reading.quality,
   };
 }

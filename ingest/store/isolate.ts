@@ -1,8 +1,9 @@
 import { appendReading, createColumns, type ReadingColumns } from '../../core/reading-columns.ts';
 import type { JournaledIntake } from '../journal/record.ts';
 import type { RejectedReading } from '../receive/receiver.ts';
+import { keepValue } from '../resolve/kept-value.ts';
 import { safeText } from '../resolve/safe-text.ts';
-import { textPayload, type SequencedEntry } from './batch.ts';
+import type { SequencedEntry } from './batch.ts';
 
 /** Answers why the database does not take an entry; nothing of it stays. Throws what is not the entry's fault. */
 export type Trial = (entry: SequencedEntry) => Promise<Error | undefined>;
@@ -127,20 +128,21 @@ function readingAt({ live, historical, texts, parked, rejected }: JournaledIntak
   for (const rows of [live, historical]) {
     if (at < rows.length) {
       const [signal_id, time_us] = [rows.signal_id[at] ?? null, rows.time_us[at] ?? Number.NaN];
-      return { ...nothing, signal_id, time_us, value: rows.value[at] ?? Number.NaN, quality: rows.quality[at] ?? 0 };
+      const [value, quality] = [rows.value[at] ?? Number.NaN, rows.quality[at] ?? 0];
+      return { ...nothing, signal_id, time_us, value, quality, payload: keepValue(value) };
     }
     at -= rows.length;
   }
   const text = texts[at];
   if (text !== undefined) {
     const { signal_id, time_us, quality } = text;
-    return { ...nothing, signal_id, time_us, quality, payload: textPayload(text.text) };
+    return { ...nothing, signal_id, time_us, quality, payload: keepValue(text.text) };
   }
   at -= texts.length;
   const unknown = parked[at];
   if (unknown !== undefined) {
     const { address, time_us, value, quality } = unknown;
-    return { ...nothing, address, time_us, value, quality, payload: textPayload(unknown.text) };
+    return { ...nothing, address, time_us, value, quality, payload: keepValue(unknown.text ?? value) };
   }
   return rejected[at - parked.length] ?? nothing;
 }

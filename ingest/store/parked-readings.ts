@@ -1,7 +1,8 @@
 import type { Connection } from '../../core/database.ts';
 import type { Protocol, RejectReason } from '../../core/reading.ts';
+import { keepValue } from '../resolve/kept-value.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
-import { textPayload, type Batch, type Part } from './batch.ts';
+import type { Batch, Part } from './batch.ts';
 import { epochTime, numberArray, timeArray } from './sql-arrays.ts';
 
 interface Discovered {
@@ -132,6 +133,6 @@ function refusal(reason: RejectReason, count: number, reading: Batch['parked'][n
     signal_id: null,
     time_us: reading.time_us,
     value: reading.value,
-    payload: textPayload(reading.text),
+    payload: keepValue(reading.text ?? reading.value),
   };
 }

@@ -1,10 +1,12 @@
 import type { Connection } from '../../core/database.ts';
 import { createColumns } from '../../core/reading-columns.ts';
-import type { Protocol } from '../../core/reading.ts';
+import type { Protocol, RejectReason } from '../../core/reading.ts';
 import { decodeJson } from '../decode/json-payload.ts';
 import type { SourceIntake } from '../receive/receiver.ts';
 import { addReading, addRejected } from '../resolve/add-reading.ts';
+import { readKeptValue } from '../resolve/kept-value.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
+import type { WireValue } from '../resolve/signal-value.ts';
 import { appendRow, appendRows, emptyBatch, findPart, type Batch, type Part } from './batch.ts';
 import type { TextValues } from './text-values.ts';
 
@@ -18,7 +20,7 @@ interface RejectedRow {
   source: string;
   received_at_ms: number;
   address: string;
-  reason: string;
+  reason: RejectReason;
   readings: number;
   signal_id: number | null;
   time_us: number | null;
@@ -112,15 +114,14 @@ function decodeAgain(row: RejectedRow, registry: SignalRegistry, nowMs: number, 
     parked: [],
     rejected: [],
   };
-  const text = keptText(row);
-  if (text !== undefined || row.protocol !== 'mqtt' || row.payload === null || row.payload_cut) {
-    const value = text ?? row.value;
-    if (row.time_us === null || value === null || row.quality === null) {
-      addRejected(into, row.address, 'missing_value', 'Neither the bytes nor the value were kept whole.', null);
-      return into;
-    }
+  const value = keptValue(row);
+  if (value !== undefined) {
     const signal = row.signal_id === null ? registry.find(row.protocol, row.address) : registry.signal(row.signal_id);
-    addReading(into, row.address, signal, row.time_us, value, row.quality, receivedUs);
+    addReading(into, row.address, signal, row.time_us ?? Number.NaN, value, row.quality ?? 0, receivedUs);
+    return into;
+  }
+  if (row.protocol !== 'mqtt' || row.payload === null || row.payload_cut) {
+    addRejected(into, row.address, row.reason, 'Neither the message nor the value was kept whole.', null);
     return into;
   }
   const levels = row.address.split('/');
@@ -146,17 +147,13 @@ function decodeAgain(row: RejectedRow, registry: SignalRegistry, nowMs: number, 
   return into;
 }
 
-/** The text of a reading that was rejected after it had been read (`textPayload` in batch.ts), whatever its protocol. */
-function keptText(row: RejectedRow): string | undefined {
-  if (row.payload === null || row.quality === null || row.payload[0] !== quote) return undefined;
-  try {
-    return JSON.parse(row.payload.toString('utf8')) as string;
-  } catch {
-    return undefined;
-  }
+/** The value of a reading that was rejected after it had been read; undefined when only its message can tell it. */
+function keptValue({ protocol, payload, payload_cut, quality, time_us, value }: RejectedRow): WireValue | undefined {
+  if (quality === null || time_us === null) return undefined;
+  const kept = payload === null || payload_cut ? undefined : readKeptValue(payload);
+  if (kept !== undefined) return kept;
+  return protocol === 'mqtt' && payload !== null && !payload_cut ? undefined : (value ?? undefined);
 }
-
-const quote = 0x22;
 
 /** Whether a message holds values of several signals. */
 function isMachineLevel(payload: Buffer): boolean {

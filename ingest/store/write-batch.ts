@@ -1,7 +1,9 @@
 import type { Connection } from '../../core/database.ts';
 import { encodeFeedPayload, feedChannel } from '../../core/feed.ts';
+import type { SignalKind } from '../../core/reading.ts';
 import { appendReading, createColumns, type ReadingColumns } from '../../core/reading-columns.ts';
 import { writeLedger, type SourceIds } from '../ledger/ledger.ts';
+import { keepValue } from '../resolve/kept-value.ts';
 import type { SignalRegistry } from '../resolve/signal-registry.ts';
 import type { Batch, Part } from './batch.ts';
 import { Outcome, rejectReasons, type InsertReadings } from './insert-readings.ts';
@@ -102,27 +104,43 @@ function countRows(batch: Batch, outcome: Uint8Array, details: Map<number, strin
         signal_id: columns.signal_id[row] ?? null,
         time_us: columns.time_us[row] ?? Number.NaN,
         value: columns.value[row] ?? Number.NaN,
-        payload: null,
+        payload: keepValue(columns.value[row] ?? Number.NaN),
         quality: columns.quality[row] ?? 0,
       },
     });
   }
 }
 
-/** Gives the rows in conflict, or refused, the path of their signal as the address, since a number tells nobody anything. */
+/**
+ * Gives the rows in conflict, or refused, the path of their signal as the address, since a number tells nobody anything;
+ * and those of orders, whose value is the number of a text, the text.
+ */
 async function nameSignals(connection: Connection, batch: Batch): Promise<void> {
   const nameless = batch.rejected.filter(({ reading }) => reading.address === '' && reading.signal_id !== null);
   if (nameless.length === 0) return;
   const ids = [...new Set(nameless.flatMap(({ reading }) => reading.signal_id ?? []))];
-  const rows = await connection.query<{ signal_id: number; path: string }>(
-    `select g.signal_id, concat_ws('/', o.name, s.name, l.name, m.name, g.name) as path
+  const rows = await connection.query<{ signal_id: number; kind: SignalKind; path: string }>(
+    `select g.signal_id, g.kind, concat_ws('/', o.name, s.name, l.name, m.name, g.name) as path
        from signal g join machine m using (machine_id) join line l using (line_id) join site s using (site_id)
        join organization o on o.organization_id = g.organization_id
       where g.signal_id = any($1::int4[])`,
     [numberArray(ids)],
   );
-  const paths = new Map(rows.map(({ signal_id, path }) => [signal_id, path]));
-  for (const { reading } of nameless) reading.address = paths.get(reading.signal_id ?? 0) ?? '';
+  const signals = new Map(rows.map((row) => [row.signal_id, row]));
+  for (const { reading } of nameless) reading.address = signals.get(reading.signal_id ?? 0)?.path ?? '';
+  const orders = nameless.filter(
+    ({ reading }) => reading.payload === null && signals.get(reading.signal_id ?? 0)?.kind === 'order',
+  );
+  if (orders.length === 0) return;
+  const texts = await connection.query<{ text_value_id: number; text: string }>(
+    'select text_value_id, text from text_value where text_value_id = any($1::int4[])',
+    [numberArray(orders.map(({ reading }) => reading.value))],
+  );
+  const textOf = new Map(texts.map(({ text_value_id, text }) => [text_value_id, text]));
+  for (const { reading } of orders) {
+    const text = textOf.get(reading.value);
+    if (text !== undefined) Object.assign(reading, { value: Number.NaN, payload: keepValue(text) });
+  }
 }
 
 /** The stored rows once more, for those who follow the feed. Answers how many there were. */

@@ -79,7 +79,7 @@ test('a retained message needs a time', () => {
   expect(intake.readings('millrace/berlin/line-01')).toMatchObject([{ value: 2 }]);
 });
 
-test('a message of many bad readings keeps a hundred of them one by one, its bytes once, and counts the rest', () => {
+test('a message of many bad readings keeps a hundred of them one by one, each with its own bytes, and counts the rest', () => {
   const { intake, read } = createReader();
   read(`${machine}/temperature`, [
     ...Array.from({ length: 5000 }, () => ({ ts: nowMs, value: 'warm' })),
@@ -89,9 +89,43 @@ test('a message of many bad readings keeps a hundred of them one by one, its byt
   expect(line?.received).toBe(5001);
   expect(line?.rejected.length).toBe(101);
   expect(line?.rejected.reduce((sum, { readings }) => sum + readings, 0)).toBe(5000);
-  expect(line?.rejected.filter(({ payload }) => payload !== null).length).toBe(1);
+  const payloads = line?.rejected.map(({ payload }) => payload?.toString());
+  expect(payloads).toEqual([...Array.from({ length: 100 }, () => `{"ts":${nowMs},"value":"warm"}`), undefined]);
   expect(line?.rejected.at(-1)?.detail).toContain('4900 further readings');
   expect(intake.readings('millrace/berlin/line-01').length).toBe(1);
+});
+
+test('each rejection keeps its own part of the message to the last digit, and a message of one reading as it came', () => {
+  const { intake, read } = createReader();
+  read(
+    machine,
+    '[{"ts": "soon", "values": {"temperature": 1e999, "a": 12345678901234567891234, "__proto__": -0}, "junk": 1},' +
+      '{"ts": 5e12, "quality": "bad", "values": {"temperature": {"x": [9007199254740993]}}}, 7, {"values": 3}]',
+  );
+  read(`${machine}/temperature`, `{"ts": ${nowMs}, "value":  "warm" }`);
+  read(machine, ' { "ts": 1} ');
+  read(machine, { ts: nowMs, values: { temperature: 'x'.repeat(70_000), other: 'y'.repeat(70_000) } });
+  expect(intake.of('millrace/berlin/line-01')?.rejected.map(({ payload }) => payload?.toString())).toEqual([
+    '{"ts":"soon","values":{"temperature":1e999}}',
+    '{"ts":"soon","values":{"a":12345678901234567891234}}',
+    '{"ts":"soon","values":{"__proto__":-0}}',
+    '{"ts":5000000000000,"quality":"bad","values":{"temperature":{"x":[9007199254740993]}}}',
+    '7',
+    '{"values":3}',
+    `{"ts": ${nowMs}, "value":  "warm" }`,
+    ' { "ts": 1} ',
+    // Too long to be stored by anything: the message stands once.
+    JSON.stringify({ ts: nowMs, values: { temperature: 'x'.repeat(70_000), other: 'y'.repeat(70_000) } }),
+    undefined,
+  ]);
+});
+
+test('a message of megabytes with many bad readings costs no more memory than the message', () => {
+  const { intake, read } = createReader();
+  const long = 'x'.repeat(3_000_000);
+  read(machine, { ts: long, values: Object.fromEntries(Array.from({ length: 90 }, (_, index) => [`v${index}`, 1])) });
+  const kept = new Set(intake.of('millrace/berlin/line-01')?.rejected.map(({ payload }) => payload));
+  expect([...kept].map((payload) => (payload?.length ?? 0) > 3_000_000)).toEqual([true, false]);
 });
 
 test('wrong topics count for the enterprise, and a thousand lines are enough sources', () => {

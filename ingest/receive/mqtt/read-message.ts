@@ -1,5 +1,5 @@
 import type { Clock } from '../../../core/clock.ts';
-import { decodeJson, type PayloadSink } from '../../decode/json-payload.ts';
+import { decodeJson, mostKeptBytes, type PayloadSink } from '../../decode/json-payload.ts';
 import { readTopic } from '../../decode/topic.ts';
 import { addReading, addRejected } from '../../resolve/add-reading.ts';
 import type { RegisteredSignal, SignalRegistry } from '../../resolve/signal-registry.ts';
@@ -55,7 +55,8 @@ export function createMessageReader(options: {
   let rejectedBefore = 0;
   let rejectedNow = 0;
   let beyond = 0;
-  const extra: { payload: Uint8Array | null } = { payload: null };
+  let bytes: Buffer | null = null;
+  let own: ((name: string) => Buffer | null) | undefined;
 
   const sink: PayloadSink = {
     reading(name, timeUs, value, quality) {
@@ -68,12 +69,15 @@ export function createMessageReader(options: {
         return;
       }
       const signal = route.kind === 'signal' ? route.signal : signalOf(route, name);
-      addReading(into, addressOf(name), signal, timeUs, value, quality, nowUs, extra);
-      limitRejections();
+      addReading(into, addressOf(name), signal, timeUs, value, quality, nowUs);
+      settleRejection(name);
     },
     rejected(name, reason, detail) {
-      addRejected(into, addressOf(name), reason, detail, extra.payload);
-      limitRejections();
+      addRejected(into, addressOf(name), reason, detail, null);
+      settleRejection(name);
+    },
+    several(ownMessage) {
+      own = ownMessage;
     },
   };
 
@@ -90,12 +94,23 @@ export function createMessageReader(options: {
     return signal;
   }
 
-  /** After a reading: the message's bytes are kept once, with its first rejection, and rejections beyond the limit are one. */
-  function limitRejections(): void {
-    if (into.rejected.length === rejectedNow) return;
-    extra.payload = null;
-    if (into.rejected.length - rejectedBefore > mostRejectionsOfMessage && beyond++ > 0) into.rejected.pop();
-    rejectedNow = into.rejected.length;
+  /**
+   * After a reading that was rejected: what can be replayed is kept with it, its own part of the message; without such the
+   * message's bytes are kept once, with the first rejection. Rejections beyond the limit are one.
+   */
+  function settleRejection(name: string): void {
+    const { rejected } = into;
+    if (rejected.length === rejectedNow) return;
+    const last = rejected.at(-1);
+    if (rejected.length - rejectedBefore > mostRejectionsOfMessage) {
+      if (last !== undefined) last.payload = null;
+      if (beyond++ > 0) rejected.pop();
+    } else if (last !== undefined) {
+      const whole = own === undefined ? bytes : own(name);
+      last.payload = whole !== null && whole.length <= mostKeptBytes ? whole : (last.payload ?? bytes);
+      if (last.payload === bytes) bytes = null;
+    }
+    rejectedNow = rejected.length;
   }
 
   function routeOf(topic: string): Route {
@@ -140,7 +155,8 @@ export function createMessageReader(options: {
       retain = message.retain;
       rejectedBefore = rejectedNow = into.rejected.length;
       beyond = 0;
-      extra.payload = message.payload;
+      bytes = message.payload;
+      own = undefined;
       if (route.kind === 'wrong') sink.rejected('', 'wrong_topic', route.detail);
       else {
         try {
@@ -158,7 +174,8 @@ export function createMessageReader(options: {
           1024,
         );
       }
-      extra.payload = null;
+      bytes = null;
+      own = undefined;
     },
     lines,
   };
