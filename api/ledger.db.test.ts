@@ -154,7 +154,7 @@ test('each rejected reading that cannot be replayed says why, in the list and wh
     [{ reason: 'before_birth', payload: Buffer.from([8, 1, 34, 0]), time: null }, /alias has no name/],
     [{ reason: 'unsupported_type' }, /array or a structure/],
     [{ reason: 'not_a_number', payload: Buffer.from([34, 0, 255]), quality: 192, payload_cut: true }, /kept whole/],
-    [{ reason: 'malformed_payload', payload: Buffer.from([]), time: null }, /kept whole/],
+    [{ reason: 'malformed_payload', payload: Buffer.from([]), time: null }, /messages around/],
     [{ reason: 'conflict', value: 1, quality: 192 }, /stays rejected/],
     [{ reason: 'too_old', value: 1, quality: 192, readings: 9 }, /several readings/],
     [{ reason: 'too_old', value: 1, quality: 192, resolved_at: new Date() }, /earlier replay/],

@@ -15,6 +15,7 @@ const obstacle = `
             or not r.payload_cut and encode(substr(r.payload, 1, 8), 'escape') ~ '^([-"0-9]|null$|true$|false$)') then null
        when r.reason = 'before_birth' then 'alias'
        when r.reason = 'unsupported_type' then 'type'
+       when r.payload is not null and not r.payload_cut then 'bytes'
        else 'lost' end`;
 
 const obstacles: Record<string, string> = {
@@ -23,6 +24,7 @@ const obstacles: Record<string, string> = {
   reason: 'What was rejected for this reason stays rejected, whatever is put right.',
   alias: 'No birth certificate had announced what it is: without one an alias has no name, and can never be resolved.',
   type: 'It is an array or a structure, of which no single value can be stored.',
+  bytes: 'Its bytes are kept, but what they mean cannot be told without the messages around them.',
   lost: 'Neither its message nor its value was kept whole.',
 };
 

@@ -113,6 +113,18 @@ export function addRejected(
   });
 }
 
+/** Counts a reading that was read and cannot be taken as things are, and keeps all that a replay needs of it. */
+export function addRefused(
+  into: SourceIntake,
+  address: string,
+  reason: RejectReason,
+  detail: string,
+  { time_us, value, quality }: { time_us: number; value: WireValue; quality: number },
+): void {
+  into.received++;
+  reject(into, address, reason, detail, undefined, time_us, value, null, quality);
+}
+
 /** Counts readings (or messages) that the protocol's numbering says were sent and never arrived. */
 export function addLost(into: SourceIntake, count: number): void {
   into.lost_upstream += count;

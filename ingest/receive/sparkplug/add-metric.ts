@@ -3,8 +3,9 @@ import { appendReading } from '../../../core/reading-columns.ts';
 import { Datatype } from '../../../core/sparkplug/datatype.ts';
 import { readNumber, readValue } from '../../../core/sparkplug/metric-value.ts';
 import { Flag, type PayloadColumns, ValueField } from '../../../core/sparkplug/payload-columns.ts';
-import { addReading, addRejected, earliestTimeUs, hourUs } from '../../resolve/add-reading.ts';
+import { addReading, addRefused, addRejected, earliestTimeUs, hourUs } from '../../resolve/add-reading.ts';
 import type { RegisteredSignal } from '../../resolve/signal-registry.ts';
+import type { WireValue } from '../../resolve/signal-value.ts';
 import type { SourceIntake } from '../receiver.ts';
 import type { EdgeNode } from './edge-node.ts';
 import type { MetricTable } from './metric-table.ts';
@@ -57,7 +58,6 @@ export function addMetric(
   const { columns, into, nowUs } = message;
   const flags = columns.flags[row] as number;
   if ((flags & Flag.transient) !== 0) return 'transient';
-  const quality = qualityOf(columns.quality[row] as number);
   const isNull = (flags & Flag.null) !== 0;
   const historical = (flags & Flag.historical) !== 0;
   const number = isNull ? null : readNumber(columns, row, datatype);
@@ -67,11 +67,11 @@ export function addMetric(
     const more = signal === undefined ? { time_us: timeUs } : { time_us: timeUs, signal_id: signal.signal_id };
     addRejected(into, address, value.reason, value.detail, message.toKeep, more);
   } else {
-    const usedQuality = isNull && quality !== Quality.stale ? Quality.bad : quality;
-    addReading(into, address, signal, timeUs, value, usedQuality, nowUs, { historical, payload: message.toKeep });
+    const quality = qualityOf(columns, row);
+    addReading(into, address, signal, timeUs, value, quality, nowUs, { historical, payload: message.toKeep });
   }
   if (into.rejected.length > rejectedBefore) {
-    message.toKeep = null;
+    if (into.rejected.at(-1)?.payload === message.toKeep) message.toKeep = null;
     return 'rejected';
   }
   return historical ? 'historical' : 'live';
@@ -115,10 +115,39 @@ export function timeOf(columns: PayloadColumns, row: number): number {
 }
 
 /**
- * Our quality for the property "Quality". The specification knows 0, 192 and 500; other numbers come from OPC servers
+ * Rejects a metric that is known by its name before the birth that should have announced it, with its value, time and
+ * quality, so that it can be replayed. Answers false, and has done nothing, when its value cannot be told: `datatype` 0 is
+ * none, and then it can where every datatype that fits the bytes reads the same.
+ */
+export function addUnborn(message: Message, row: number, address: string, datatype: number, detail: string): boolean {
+  const { bytes, columns, into, nowUs } = message;
+  const flags = columns.flags[row] as number;
+  if ((flags & Flag.transient) !== 0) return true;
+  const values = new Set<WireValue>();
+  for (const possible of datatype === 0 ? scalarDatatypes : [datatype]) {
+    const value = (flags & Flag.null) !== 0 ? null : readValue(bytes, columns, row, possible);
+    if (typeof value !== 'object' || value === null) values.add(value);
+  }
+  const [value] = values;
+  if (value === undefined || values.size > 1) return false;
+  const timeUs = timeOf(columns, row);
+  const time_us = Number.isNaN(timeUs) ? nowUs : timeUs;
+  addRefused(into, address, 'before_birth', detail, { time_us, value, quality: qualityOf(columns, row) });
+  return true;
+}
+
+/** Of one message; those beyond are one rejection, with the bytes. */
+export const mostUnborn = 1000;
+
+const scalarDatatypes = Array.from({ length: Datatype.UUID }, (_, index) => index + 1);
+
+/**
+ * Our quality of a metric: a null that does not say that it is stale is bad, else by the property "Quality". The specification knows 0, 192 and 500; other numbers come from OPC servers
  * behind the edge node, whose two upper bits of eight say bad, uncertain or good.
  */
-function qualityOf(property: number): Quality {
+function qualityOf(columns: PayloadColumns, row: number): Quality {
+  const property = columns.quality[row] as number;
+  if (((columns.flags[row] as number) & Flag.null) !== 0 && property !== Quality.stale) return Quality.bad;
   if (property === -1 || property === Quality.good) return Quality.good;
   if (property === Quality.stale) return Quality.stale;
   if (property > 255) return Quality.bad;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Datatype } from '../../../core/sparkplug/datatype.ts';
-import { encodePayload } from '../../../core/sparkplug/encode-payload.ts';
+import { encodePayload, type MetricToWrite } from '../../../core/sparkplug/encode-payload.ts';
 import { encodeData, encodeDeviceBirth, encodeNodeBirth, encodeNodeDeath } from '../../../core/sparkplug/messages.ts';
 import { type HostStage, nodeName, setHostStage, start, topicOf } from '../testing/host-stage.ts';
 
@@ -46,6 +46,42 @@ describe('sequence and rebirth', () => {
     expect(stage.requests).toHaveLength(1);
     stage.sendData(3, [{ alias: 1, datatype: Datatype.UInt32, value: 1 }]);
     expect(stage.intake.of(nodeName)?.rejected).toHaveLength(2);
+  });
+
+  test('what has a name before its birth keeps value, time and quality for a replay, where the value is certain', () => {
+    stage.host.connected();
+    const named = (name: string, datatype: number, value: MetricToWrite['value'], more: Partial<MetricToWrite> = {}) =>
+      stage.temperature(value, { name, datatype, ...more });
+    const metrics = [
+      named('a', Datatype.Double, 1.5, { quality: 500 }),
+      named('b', Datatype.String, 'PN-1'),
+      named('c', Datatype.Double, null),
+      named('d', Datatype.UInt32, 100),
+      named('e', Datatype.UInt64, 2n ** 60n),
+      // 200 is -56 where it was meant as Int8.
+      named('f', Datatype.UInt32, 200),
+      stage.temperature(2),
+    ];
+    stage.receive('DDATA', encodePayload({ seq: 7, metrics, with_datatypes: false }), 'm-001');
+    // Names without datatypes; a birth has both, and comes before that of its node.
+    stage.receive('DBIRTH', encodeDeviceBirth({ timestampMs: start, seq: 8, metrics: metrics.slice(0, 6) }), 'm-001');
+    const kept = stage.intake.of(nodeName)?.rejected.map((row) => {
+      const scalar = row.quality === undefined ? null : row.payload?.toString();
+      return [row.address.split('/').at(-1), scalar ?? row.value, row.quality, row.time_us / 1000 - start];
+    });
+    const certain = [
+      ['a', 1.5, 500, 0],
+      ['b', '"PN-1"', 192, 0],
+      ['c', 'null', 0, 0],
+      ['d', 100, 192, 0],
+      ['e', '1152921504606846976', 192, 0],
+    ];
+    expect(kept).toEqual([...certain, ['', Number.NaN, undefined, Number.NaN], ...certain, ['f', 200, 192, 0]]);
+    expect(stage.intake.of(nodeName)).toMatchObject({ received: 12, untimed: 0 });
+    expect(stage.intake.of(nodeName)?.rejected[5]).toMatchObject({
+      payload: expect.any(Buffer),
+      detail: expect.stringContaining('2 of 7 metrics'),
+    });
   });
 
   test('a gap that fills in time is no loss; data out of order are stored', () => {

@@ -121,7 +121,7 @@ describe('births and data', () => {
     // Without a datatype in DATA, 8 bytes of Int64 are a long where the birth said Double.
     expect(stage.intake.of(nodeName)?.rejected.map(({ reason, payload }) => [reason, payload !== null])).toEqual([
       ['not_a_number', true],
-      ['malformed_payload', false],
+      ['malformed_payload', true],
       ['malformed_payload', false],
     ]);
     const wide = { name: 'wide', alias: 9, datatype: Datatype.UInt64, value: 2n ** 63n + 1n, timestamp_ms: start };

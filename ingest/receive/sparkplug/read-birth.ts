@@ -4,7 +4,7 @@ import { readNumber } from '../../../core/sparkplug/metric-value.ts';
 import { Flag, type PayloadColumns } from '../../../core/sparkplug/payload-columns.ts';
 import { addLost, addRejected } from '../../resolve/add-reading.ts';
 import type { SignalRegistry } from '../../resolve/signal-registry.ts';
-import { addAnnounced, type Message, timeOf } from './add-metric.ts';
+import { addAnnounced, addUnborn, type Message, mostUnborn, timeOf } from './add-metric.ts';
 import { addressOf, type EdgeNode } from './edge-node.ts';
 import { announceMetric, bindSignals, createMetricTable } from './metric-table.ts';
 import { noteBirth } from './rebirth.ts';
@@ -33,7 +33,15 @@ export function readDeviceBirth(node: EdgeNode, device: string, message: Message
   if (!node.online) {
     // Aliases are unique within a session of the node, so without the node's birth they cannot be told from old ones.
     const detail = 'The device was born before its edge node; a rebirth is being asked for.';
-    addRejected(message.into, addressOf(node, device, ''), 'before_birth', detail, message.bytes);
+    const { bytes, columns } = message;
+    let kept = 0;
+    for (let row = 0; row < columns.length && kept < mostUnborn; row++) {
+      const name = nameOf(bytes, columns, row);
+      const address = addressOf(node, device, name);
+      if (name !== '' && addUnborn(message, row, address, columns.datatype[row] as number, detail)) kept++;
+    }
+    if (kept < columns.length || kept === 0)
+      addRejected(message.into, addressOf(node, device, ''), 'before_birth', detail, bytes);
     return 'the birth of a device before that of its node';
   }
   node.born.add(device);

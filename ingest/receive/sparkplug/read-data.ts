@@ -1,7 +1,7 @@
 import type { PayloadColumns } from '../../../core/sparkplug/payload-columns.ts';
 import type { SignalRegistry } from '../../resolve/signal-registry.ts';
 import { addRejected } from '../../resolve/add-reading.ts';
-import { addAnnounced, addMetric, addPlainMetric, type Message, timeOf } from './add-metric.ts';
+import { addAnnounced, addMetric, addPlainMetric, addUnborn, type Message, mostUnborn, timeOf } from './add-metric.ts';
 import { addressOf, type EdgeNode } from './edge-node.ts';
 import { bindSignals, findAlias, findName } from './metric-table.ts';
 import { isControl, nameOf } from './read-birth.ts';
@@ -9,7 +9,7 @@ import { isControl, nameOf } from './read-birth.ts';
 /**
  * An NDATA or DDATA. Answers why a rebirth is needed, or an empty text. A metric that no birth has announced is
  * stored all the same when it says its name and datatype itself, as Tahu's libraries do; one that does not is
- * rejected as `before_birth`, because nobody can say what it measures.
+ * rejected as `before_birth`, because nobody can say what it measures; what has a name and a value can be replayed.
  */
 export function readData(node: EdgeNode, device: string, message: Message, registry: SignalRegistry): string {
   const { bytes, columns, into } = message;
@@ -18,6 +18,7 @@ export function readData(node: EdgeNode, device: string, message: Message, regis
   if (isBorn) bindSignals(metrics, registry);
   let need = isBorn ? '' : device === '' ? 'data before the birth of the node' : 'data before the birth of the device';
   let unreadable = 0;
+  let unborn = 0;
   for (let row = 0; row < columns.length; row++) {
     let index = isBorn ? findAlias(metrics, columns.alias[row] as number) : -1;
     // An alias belongs to one device of the node; at another device it means that our table is not the sender's.
@@ -29,21 +30,26 @@ export function readData(node: EdgeNode, device: string, message: Message, regis
       if (addPlainMetric(node.metrics, message, row, index, datatype)) continue;
       addAnnounced(node, message, row, index, datatype, timeOf(columns, row));
     } else if (!addNamed(node, device, message, row, registry, isBorn)) {
-      unreadable++;
-      if (isBorn) {
-        need = `an unknown metric, alias ${columns.alias[row]}`;
-        const address = addressOf(node, device, nameOf(bytes, columns, row) || `alias ${columns.alias[row]}`);
-        const detail = `No birth has announced the metric with alias ${columns.alias[row]}; a rebirth is being asked for.`;
-        addRejected(into, address, 'before_birth', detail, message.toKeep);
-        message.toKeep = null;
+      const name = nameOf(bytes, columns, row);
+      const called = name === '' ? `alias ${columns.alias[row]}` : `"${name.slice(0, 100)}"`;
+      if (isBorn) need = `an unknown metric, ${called}`;
+      const address = addressOf(node, device, name || called);
+      const detail = `No birth has announced the metric ${called}; a rebirth is being asked for.`;
+      if (name !== '' && unborn < mostUnborn && addUnborn(message, row, address, 0, detail)) {
+        unborn++;
+        continue;
       }
+      unreadable++;
+      if (!isBorn) continue;
+      addRejected(into, address, 'before_birth', detail, message.toKeep);
+      message.toKeep = null;
     } else if (isBorn && findName(metrics, device, nameOf(bytes, columns, row)) < 0) {
       need = `a metric that no birth has announced, "${nameOf(bytes, columns, row).slice(0, 100)}"`;
     }
   }
   if (!isBorn && unreadable > 0) {
     // One row for the message: without a birth its metrics cannot even be told apart.
-    const detail = `${unreadable} of ${columns.length} metrics came as aliases that no birth has announced; a rebirth is being asked for.`;
+    const detail = `${unreadable} of ${columns.length} metrics came without a birth that says what they are; a rebirth is being asked for.`;
     addRejected(into, addressOf(node, device, ''), 'before_birth', detail, message.toKeep);
   }
   return need;
