@@ -120,7 +120,10 @@ export interface RejectedReading {
   time_us: number;
   /** NaN when there is none. */
   value: number;
-  /** The bytes as received; the journal keeps at most 64 KiB of them. */
+  /**
+   * The bytes as received, or of a message of several readings this one's part, or the value that was read where that is no
+   * number (ingest/resolve/kept-value.ts). The journal keeps at most 64 KiB.
+   */
   payload: Uint8Array | null;
   /** Where the reading itself could be read: with it the value can be stored later. */
   quality?: number;
