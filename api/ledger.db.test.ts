@@ -147,10 +147,11 @@ test('each rejected reading that cannot be replayed says why, in the list and wh
     `insert into source (organization_id, protocol, name) values ($1, 'sparkplug', 'group/edge') returning source_id`,
     [plant.organization_id],
   );
-  const rows: [Record<string, unknown>, RegExp | null][] = [
-    [{ reason: 'far_future', value: 1, quality: 192 }, null],
-    [{ reason: 'far_future', payload: Buffer.from('null'), quality: 0 }, null],
-    [{ reason: 'before_birth', payload: Buffer.from('"PN-1"'), quality: 192 }, null],
+  const nothing = /^$/;
+  const rows: [Record<string, unknown>, RegExp][] = [
+    [{ reason: 'far_future', value: 1, quality: 192 }, nothing],
+    [{ reason: 'far_future', payload: Buffer.from('null'), quality: 0 }, nothing],
+    [{ reason: 'before_birth', payload: Buffer.from('"PN-1"'), quality: 192 }, nothing],
     [{ reason: 'before_birth', payload: Buffer.from([8, 1, 34, 0]), time: null }, /alias has no name/],
     [{ reason: 'unsupported_type' }, /array or a structure/],
     [{ reason: 'not_a_number', payload: Buffer.from([34, 0, 255]), quality: 192, payload_cut: true }, /kept whole/],
@@ -175,11 +176,10 @@ test('each rejected reading that cannot be replayed says why, in the list and wh
   for (const [{ id }, why] of rows) {
     const said = items.find((item) => item.rejected_reading_id === id)?.not_replayable;
     const asked = await stage.post(`/api/v1/rejected/${String(id)}/replay`, {}, tokens.engineer);
-    if (why === null) expect([said, asked.status]).toEqual([null, 202]);
-    else {
-      expect(said).toMatch(why);
-      expect(asked).toMatchObject({ status: 409, body: { detail: expect.stringMatching(why) } });
-    }
+    const detail = (asked.body as { detail?: string }).detail ?? '';
+    expect(said ?? '').toMatch(why);
+    expect(detail).toMatch(why);
+    expect(asked.status).toBe(why === nothing ? 202 : 409);
   }
   const all = await stage.post('/api/v1/rejected/replay', { source: source?.source_id }, tokens.engineer);
   expect(all.body).toEqual({ requested: 3 });
