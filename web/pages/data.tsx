@@ -1,5 +1,5 @@
 import { useEffect } from 'preact/hooks';
-import type { Ledger, RejectedPage } from '../../api/schemas/ledger.ts';
+import type { Ledger } from '../../api/schemas/ledger.ts';
 import type { Gateway, Source, SourcesAnswer } from '../../api/schemas/source.ts';
 import { get } from '../fetch.ts';
 import { formatBytes, formatCount, unknownFigure } from '../format/numbers.ts';
@@ -9,6 +9,7 @@ import { DiscoveredList } from '../parts/discovered-list.tsx';
 import { GapMap } from '../parts/gap-map.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { Failed, Waiting } from '../parts/notice.tsx';
+import { RejectedList } from '../parts/rejected-list.tsx';
 import { useResource } from '../parts/resource.ts';
 import { signOut } from '../session.ts';
 
@@ -36,7 +37,7 @@ export default function DataPage() {
       <GapMap zone={zone} />
       <Sources />
       <DiscoveredList />
-      <Rejected />
+      <RejectedList zone={zone} />
     </div>
   );
 }
@@ -180,54 +181,5 @@ function GatewayLine({ gateway }: { gateway: Gateway }) {
       )}{' '}
       · journal {formatCount(gateway.journal_readings)} readings, {formatBytes(gateway.journal_bytes)}
     </p>
-  );
-}
-
-function Rejected() {
-  const list = useResource<RejectedPage>('rejected', (abort) => get('/rejected?limit=50', abort), 15);
-  if (list.value === null)
-    return list.error === null ? (
-      <Waiting lines={3} />
-    ) : (
-      <Failed what="Rejected readings" error={list.error} retry={list.reload} />
-    );
-  const { items, next } = list.value;
-  return (
-    <section class="panel">
-      <h2>Rejected readings</h2>
-      {items.length === 0 && <p class="muted">Nothing has been rejected.</p>}
-      {items.length > 0 && (
-        <div class="scroll-x">
-          <table>
-            <thead>
-              <tr>
-                <th>Received</th>
-                <th>Address</th>
-                <th>Why</th>
-                <th>As it came</th>
-              </tr>
-            </thead>
-            <tbody>
-              {items.map((row) => (
-                <tr key={row.rejected_reading_id}>
-                  <td>{formatMoment(Date.parse(row.received_at), zone)}</td>
-                  <td class="address">{row.address}</td>
-                  <td>
-                    <b>{row.reason.replaceAll('_', ' ')}</b>
-                    <br />
-                    {row.detail}
-                  </td>
-                  <td class="payload">
-                    {/* Every digit: the value of a conflict may differ from the stored one in the last place. */}
-                    <code>{row.payload?.slice(0, 200) ?? row.value ?? 'no value'}</code>
-                  </td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
-      )}
-      {next !== null && <p class="muted">The newest {items.length} are shown.</p>}
-    </section>
   );
 }
