@@ -28,8 +28,8 @@ test('data health shows when which signal gave too little, and leads to its mach
   await page.getByRole('heading', { name: 'Missing readings, last 24 hours' }).waitFor();
   // No sensor of this plant has ever sent anything: the worst come first, and the page says that there are more.
   await page.locator('[data-gaps]').first().waitFor();
-  expect(await page.locator('[data-gaps]').count()).toBe(40);
-  await page.getByText('The 40 with the most missing are shown').waitFor();
+  expect(await page.locator('[data-gaps]').count()).toBe(15);
+  await page.getByText('The 15 with the most missing are shown').waitFor();
 
   await page.getByLabel('Signals').selectOption('fault');
   const row = page.locator(`[data-gaps="${gapped.signal_id}"]`);

@@ -34,8 +34,8 @@ export default function DataPage() {
         </button>
       </header>
       <Books />
-      <GapMap zone={zone} />
       <Sources />
+      <GapMap zone={zone} />
       <DiscoveredList />
       <RejectedList zone={zone} />
     </div>

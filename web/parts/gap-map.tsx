@@ -12,7 +12,7 @@ import { useResource } from './resource.ts';
 const hourMs = 3_600_000;
 const hours = 24;
 /** Signals with the most readings missing come first; more of them would hide what matters. */
-const shownSignals = 40;
+const shownSignals = 15;
 const kinds = { measurement: 'sensors', counter: 'counters', state: 'states', fault: 'fault codes', order: 'orders' };
 
 /** Where readings are missing: a row for each signal with gaps, the last day from left to right, by the hour. */
