@@ -1,0 +1,83 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { pause } from '../../core/clock.ts';
+import { testEngines } from '../../core/testing/database.ts';
+import { waitUntil } from '../../core/testing/wait-until.ts';
+import { startBrokerProcess } from './testing/broker-process.ts';
+import { openFaultStage, type FaultStage } from './testing/fault-stage.ts';
+import { readBooks } from './testing/stored.ts';
+import { startStoringEdgeNode, type StoringEdgeNode } from './testing/storing-edge-node.ts';
+
+/** Ingest as the primary host of an edge node that measures 40 signals every 10 ms. */
+async function openSparkplugStage(
+  engine: Parameters<typeof openFaultStage>[0],
+  settings: Record<string, string> = {},
+): Promise<{ stage: FaultStage; node: StoringEdgeNode }> {
+  const broker = await startBrokerProcess();
+  const stage = await openFaultStage(engine, { broker, settings });
+  await stage.database.execute(
+    "update signal_source set protocol = 'sparkplug', address = replace(address, 'millrace/berlin/', 'millrace-berlin/')",
+  );
+  await stage.start();
+  const node = await startStoringEdgeNode(broker.url, [...stage.signals.values()].slice(0, 40));
+  onTestFinished(() => node.close());
+  await waitUntil('readings are stored', async () => (await readBooks(stage.database)).stored > 1000);
+  return { stage, node };
+}
+
+async function expectWhole(
+  { stage, node }: Awaited<ReturnType<typeof openSparkplugStage>>,
+  fault: string,
+  runs: number,
+) {
+  await node.finish();
+  await stage.expectNothingLostAndNothingTwice(`Sparkplug: ${fault}`, runs, 60_000, node);
+  expect(await readBooks(stage.database)).toMatchObject({ lost_upstream: 0, rejected: 0 });
+}
+
+// What the edge node has measured is what must be stored: QoS 0 acknowledges nothing, and what is lost on the way the
+// node's history brings.
+describe.each(testEngines())('on %s, from a storing edge node:', (engine) => {
+  test('ingest killed with -9, four times under load', async () => {
+    const opened = await openSparkplugStage(engine);
+    const { stage, node } = opened;
+    for (let kills = 1; kills <= 4; kills++) {
+      await pause(200 * kills);
+      const { historical } = node;
+      await stage.ingest.stop('SIGKILL');
+      await waitUntil('the edge node knows', () => node.hostDeaths === kills);
+      await stage.start();
+      await waitUntil('its history is sent', () => node.historical > historical, { limitMs: 20_000 });
+    }
+    await expectWhole(opened, 'ingest killed with -9 under load', 4);
+  });
+
+  test('the database is cut off again and again, then refuses for three seconds', async () => {
+    const opened = await openSparkplugStage(engine);
+    const { stage, node } = opened;
+    for (let cuts = 0; cuts < 5; cuts++) {
+      await pause(150);
+      stage.databaseProxy.cut();
+    }
+    await stage.databaseProxy.refuse();
+    await pause(3000);
+    await stage.databaseProxy.heal();
+    await expectWhole(opened, 'database connections cut, then refused for 3 s', 6);
+    expect(node.hostDeaths).toBe(0);
+    expect(stage.ingest.process.exitCode).toBeNull();
+  });
+
+  test('the journal is full while the database is away, and the memory holds what comes', async () => {
+    const opened = await openSparkplugStage(engine, { JOURNAL_MAX_SIZE: '600KB' });
+    const { stage, node } = opened;
+    await stage.databaseProxy.refuse();
+    await waitUntil('the journal is full', () => stage.ingest.output().includes('the journal can take nothing more'), {
+      limitMs: 30_000,
+    });
+    const { sent } = node;
+    await pause(2000);
+    expect(node.sent).toBeGreaterThan(sent + 2500);
+    await stage.databaseProxy.heal();
+    await expectWhole(opened, 'journal full while the database is away', 1);
+    expect(stage.ingest.process.exitCode).toBeNull();
+  });
+});
