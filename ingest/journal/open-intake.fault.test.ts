@@ -173,6 +173,27 @@ test('a full journal stops reading and acknowledging until there is room again',
   await waitUntil('reading goes on', () => !intake.isFull);
 });
 
+test('a record larger than the whole journal fills it only until it is stored', async () => {
+  await start('stop', 64 * 1024);
+  send(line1, 30_000, () => undefined);
+  await waitUntil('reading stops', () => intake.isFull);
+  expect(journal.state).toMatchObject({ segments: 1, last_sequence: 1 });
+  for (const journaled of [30_000, 60_000]) {
+    await journal.read();
+    const { last_sequence } = journal.state;
+    await journal.advance(last_sequence, 30_000, journaled);
+    // As the store does, which looks for more before it waits.
+    expect(await journal.read()).toBeUndefined();
+    await waitUntil('there is room again', () => !intake.isFull);
+    expect(journal.state).toMatchObject({ segments: 0, bytes: 0 });
+    send(line1, 30_000, () => undefined);
+    await waitUntil(
+      'the next one fills it as well',
+      () => journal.state.last_sequence > last_sequence && intake.isFull,
+    );
+  }
+});
+
 test('drop-newest acknowledges what comes, keeps only the counts, and says how many were dropped', async () => {
   await start('drop-newest', 512 * 1024);
   const tokens: number[] = [];

@@ -18,7 +18,8 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   await files.makeDirectory(directory);
   const unlock = await lockFolder(directory);
   const closing = new AbortController();
-  const segmentBytes = Math.max(64 * 1024, Math.min(64 * 1024 * 1024, Math.floor(options.maxBytes / 8)));
+  const usualBytes = Math.max(64 * 1024, Math.min(64 * 1024 * 1024, Math.floor(options.maxBytes / 8)));
+  const segmentBytes = Math.min(usualBytes, options.maxBytes);
   let committed = options.committed;
   let lastSequence = options.committed;
   let committedTotal = options.committedTotal;
@@ -243,6 +244,9 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       committed = Math.max(committed, sequence);
       committedTotal = itsTotal;
       unread = Math.max(0, unread - readings);
+      // Ended here and not by the next record: one that is as large as the journal lets none come after it.
+      if (writing !== undefined && writing.segment.durable >= segmentBytes && writing.segment.lastSequence <= committed)
+        await endSegment();
       await freeSegments();
     },
     async isFull() {
