@@ -6,8 +6,10 @@ import {
   OPCUACertificateManager,
   OPCUAServer,
   SecurityPolicy,
+  type ServerSession,
   type StatusCode,
   StatusCodes,
+  type Subscription,
   type UAVariable,
   Variant,
   VariantArrayType,
@@ -21,7 +23,7 @@ export interface TestOpcuaServer {
   readonly namespaceUri: string;
   /** `nsu=…;s=name`, as signal_source has it. */
   addressOf(name: string): string;
-  addVariable(name: string, dataType: DataType, value: unknown, options?: { history?: boolean }): void;
+  addVariable(name: string, dataType: DataType, value: unknown, options?: { history?: boolean; time?: Date }): void;
   /** Sets value, status and source time; without a time it is now. */
   set(name: string, value: unknown, options?: { status?: number; time?: Date }): void;
   /** Policy and mode of the channel of each session, as the server sees it. */
@@ -49,7 +51,9 @@ export interface TestOpcuaServerOptions {
   namespacesBefore?: string[];
   /** Variables of the same names in the first of those namespaces, with this value: an old index would read them. */
   decoyValue?: number;
-  variables?: { name: string; dataType: DataType; value: unknown; history?: boolean }[];
+  variables?: { name: string; dataType: DataType; value: unknown; history?: boolean; time?: Date }[];
+  /** Every change goes into the queues, as from a device that reports by exception; else what the sampling finds. */
+  reportsEveryChange?: boolean;
   maxMonitoredItemsPerCall?: number;
   maxMonitoredItemsPerSubscription?: number;
   maxNodesPerRead?: number;
@@ -146,7 +150,7 @@ export async function startOpcuaServer(options: TestOpcuaServerOptions): Promise
     url: `opc.tcp://127.0.0.1:${port}`,
     namespaceUri,
     addressOf: (name) => `nsu=${namespaceUri};s=${name}`,
-    addVariable(name, dataType, value, { history = false } = {}) {
+    addVariable(name, dataType, value, { history = false, time = new Date(now()) } = {}) {
       const variable = namespace.addVariable({
         browseName: name,
         nodeId: `s=${name}`,
@@ -156,7 +160,7 @@ export async function startOpcuaServer(options: TestOpcuaServerOptions): Promise
       });
       if (history) addressSpace.installHistoricalDataNode(variable, { maxOnlineValues: 10_000 });
       variables.set(name, variable);
-      test.set(name, value);
+      test.set(name, value, { time });
     },
     set(name, value, { status = 0, time = new Date(now()) } = {}) {
       const variable = variables.get(name);
@@ -238,8 +242,15 @@ export async function startOpcuaServer(options: TestOpcuaServerOptions): Promise
     const { objects } = addressSpace.rootFolder;
     decoys?.addVariable({ browseName: name, nodeId: `s=${name}`, organizedBy: objects, dataType, value });
   }
-  for (const { name, dataType, value, history } of options.variables ?? []) {
-    test.addVariable(name, dataType, value, { history: history === true });
+  for (const { name, dataType, value, ...more } of options.variables ?? []) {
+    test.addVariable(name, dataType, value, more);
+  }
+  if (options.reportsEveryChange === true) {
+    server.on('create_session', (session: ServerSession) =>
+      session.on('new_subscription', (subscription: Subscription) => {
+        subscription.adjustSamplingInterval = () => 0;
+      }),
+    );
   }
   await server.start();
   return test;
