@@ -98,8 +98,10 @@ describe.each(testEngines())('on %s, from an OPC UA server with history:', (engi
     await stage.databaseProxy.heal();
     await storesAll(opened);
     await expectWhole(opened, 'journal full while the database is away', 1);
-    await waitUntil('the overflow is told', async () => (await countOf(opened, 'queue_overflows')) > 0);
-    expect(await countOf(opened, 'backfilled_values')).toBeGreaterThan(0);
+    await waitUntil('the overflow and its history are told', async () => {
+      const counts = [await countOf(opened, 'queue_overflows'), await countOf(opened, 'backfilled_values')];
+      return counts.every((count) => count > 0);
+    });
     expect(stage.ingest.process.exitCode).toBeNull();
   });
 });

@@ -66,18 +66,23 @@ describe.each(testEngines())('on %s, from a storing edge node:', (engine) => {
     expect(stage.ingest.process.exitCode).toBeNull();
   });
 
-  test('the journal is full while the database is away, and the memory holds what comes', async () => {
-    const opened = await openSparkplugStage(engine, { JOURNAL_MAX_SIZE: '600KB' });
-    const { stage, node } = opened;
-    await stage.databaseProxy.refuse();
-    await waitUntil('the journal is full', () => stage.ingest.output().includes('the journal can take nothing more'), {
-      limitMs: 30_000,
-    });
-    const { sent } = node;
-    await pause(2000);
-    expect(node.sent).toBeGreaterThan(sent + 2500);
-    await stage.databaseProxy.heal();
-    await expectWhole(opened, 'journal full while the database is away', 1);
-    expect(stage.ingest.process.exitCode).toBeNull();
-  });
+  test.each([false, true])(
+    'the journal is full while the database is away; killed with -9 then: %s',
+    async (killed) => {
+      const opened = await openSparkplugStage(engine, { JOURNAL_MAX_SIZE: '600KB' });
+      const { stage, node } = opened;
+      await stage.databaseProxy.refuse();
+      await waitUntil('the edge node is told to store', () => node.hostDeaths === 1, { limitMs: 30_000 });
+      expect(stage.ingest.output()).toContain('the journal can take nothing more');
+      const { sent } = node;
+      await pause(4000);
+      expect(node.sent).toBeGreaterThan(sent + 5000);
+      if (killed) await stage.ingest.stop('SIGKILL');
+      await stage.databaseProxy.heal();
+      if (killed) await stage.start();
+      const more = killed ? ', ingest killed with -9' : '';
+      await expectWhole(opened, `journal full while the database is away${more}`, 1);
+      expect(node.historical).toBeGreaterThan(5000);
+    },
+  );
 });

@@ -21,6 +21,11 @@ export interface Connection {
   readonly isConnected: boolean;
   /** The last failure in words; empty when there was none since the last connection. */
   readonly lastError: string;
+  /**
+   * Whether this host can take what it is sent; true at first. While it cannot, its STATE says offline, with the same
+   * timestamp as the birth, so that edge nodes which store and forward keep what they measure.
+   */
+  setTaking(taking: boolean): void;
   /** QoS 0, not retained, as the specification wants commands; dropped when there is no connection. */
   publish(topic: string, payload: Buffer): void;
   /** Publishes our death and disconnects. */
@@ -49,6 +54,8 @@ export function openConnection(options: ConnectionOptions): Connection {
   const topic = stateTopic(hostId);
   let client: MqttClient | undefined;
   let isConnected = false;
+  let isTaking = true;
+  let sayState: () => void = () => undefined;
   let lastError = '';
 
   /** One connection from CONNECT to its end. */
@@ -75,15 +82,15 @@ export function openConnection(options: ConnectionOptions): Connection {
       log.warn({ error }, 'the Sparkplug connection failed');
     };
     current.on('error', onError);
-    const birth = (): void => {
-      current.publish(topic, encodeState(true, timestamp), stateOptions, (error) => {
+    sayState = () => {
+      current.publish(topic, encodeState(isTaking, timestamp), stateOptions, (error) => {
         if (error) onError(error);
       });
     };
     current.on('message', (from, payload, packet) => {
       if (from !== topic) options.onMessage(from, payload, packet.retain);
       // A broker may tell the death of our last connection after the birth of this one; nobody must believe it.
-      else if (isConnected && parseState(payload.toString())?.online === false) birth();
+      else if (isConnected && isTaking && parseState(payload.toString())?.online === false) sayState();
     });
     current.once('connect', () => {
       current.subscribe([topic, everything], { qos: 1 }, (error, granted) => {
@@ -95,7 +102,7 @@ export function openConnection(options: ConnectionOptions): Connection {
         }
         isConnected = true;
         lastError = '';
-        birth();
+        sayState();
         log.info({ host_id: hostId }, 'Sparkplug host application is online');
         options.onConnected();
       });
@@ -122,6 +129,11 @@ export function openConnection(options: ConnectionOptions): Connection {
     },
     get lastError() {
       return lastError;
+    },
+    setTaking(taking) {
+      if (taking === isTaking) return;
+      isTaking = taking;
+      if (isConnected) sayState();
     },
     publish(to, payload) {
       if (isConnected) client?.publish(to, payload, { qos: 0, retain: false });

@@ -135,6 +135,32 @@ test('told that it is offline, the host says at once that it is online, with the
   await other.endAsync();
 });
 
+test('while nothing can be taken the host says that it is offline, and online again when there is room', async () => {
+  let tell: (full: boolean) => void = () => undefined;
+  const whole = intake;
+  intake = {
+    ...whole,
+    onFull(listener) {
+      tell = listener;
+      return () => undefined;
+    },
+  };
+  await host();
+  await waitUntil('the birth is published', () => statesOf().length === 1);
+  const [birth] = statesOf();
+  tell(true);
+  await waitUntil('it is said', () => statesOf().length >= 2);
+  // Room for a moment only: the births of all edge nodes are not called for.
+  tell(false);
+  tell(true);
+  const node = await edgeNode();
+  await node.bear();
+  await waitUntil('who sends all the same is listened to', () => whole.readings(name).length > 0);
+  tell(false);
+  await waitUntil('it is online again', () => statesOf().length >= 3);
+  expect(statesOf()).toEqual([birth, { ...birth, online: false }, birth]);
+});
+
 test('an orderly end publishes the death before the goodbye; a broken connection leaves it to the will', async () => {
   const first = await host();
   const beforeEnd = now();

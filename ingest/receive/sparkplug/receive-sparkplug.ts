@@ -9,6 +9,8 @@ import { createHost } from './host.ts';
 
 /** Between two rebirth requests: 21 edge nodes of the reference plant are asked within half a second. */
 const spacingMs = 20;
+/** With a database that is slower than the plant the journal is full again and again, and each return costs all births. */
+const returnAfterMs = 1000;
 
 /**
  * Starts the Sparkplug host application: own connection to MQTT_URL, STATE, births, data, deaths (README.md of this
@@ -45,6 +47,14 @@ export function receiveSparkplug(context: ReceiverContext): Receiver {
     onDisconnected: host.disconnected,
   });
 
+  // QoS 0 cannot be held back. What is in memory a crash would lose, while edge nodes that store and forward keep it.
+  let returning: NodeJS.Timeout | undefined;
+  const stopListening = intake.onFull((full) => {
+    clearTimeout(returning);
+    if (full) connection.setTaking(false);
+    else returning = setTimeout(() => connection.setTaking(true), returnAfterMs);
+  });
+
   return {
     states(): SourceState[] {
       const own: SourceState = {
@@ -60,6 +70,8 @@ export function receiveSparkplug(context: ReceiverContext): Receiver {
       return [own, ...[...host.nodes.values()].map(stateOf)];
     },
     async close() {
+      stopListening();
+      clearTimeout(returning);
       await connection.close();
       host.close();
     },
