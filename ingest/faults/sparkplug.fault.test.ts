@@ -1,9 +1,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { pause } from '../../core/clock.ts';
 import { testEngines } from '../../core/testing/database.ts';
+import { hasMosquitto, startMosquitto } from '../../core/testing/mosquitto.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
 import { startBrokerProcess } from './testing/broker-process.ts';
-import { openFaultStage, type FaultStage } from './testing/fault-stage.ts';
+import { openFaultStage, type FaultStage, type StageBroker } from './testing/fault-stage.ts';
 import { readBooks } from './testing/stored.ts';
 import { startStoringEdgeNode, type StoringEdgeNode } from './testing/storing-edge-node.ts';
 
@@ -11,8 +12,9 @@ import { startStoringEdgeNode, type StoringEdgeNode } from './testing/storing-ed
 async function openSparkplugStage(
   engine: Parameters<typeof openFaultStage>[0],
   settings: Record<string, string> = {},
+  startBroker: () => Promise<StageBroker> = startBrokerProcess,
 ): Promise<{ stage: FaultStage; node: StoringEdgeNode }> {
-  const broker = await startBrokerProcess();
+  const broker = await startBroker();
   const stage = await openFaultStage(engine, { broker, settings });
   await stage.database.execute(
     "update signal_source set protocol = 'sparkplug', address = replace(address, 'millrace/berlin/', 'millrace-berlin/')",
@@ -22,6 +24,11 @@ async function openSparkplugStage(
   onTestFinished(() => node.close());
   await waitUntil('readings are stored', async () => (await readBooks(stage.database)).stored > 1000);
   return { stage, node };
+}
+
+async function startMosquittoBroker(): Promise<StageBroker> {
+  const { url, port, stop } = await startMosquitto();
+  return { url, port, close: () => stop() };
 }
 
 async function expectWhole(
@@ -37,19 +44,28 @@ async function expectWhole(
 // What the edge node has measured is what must be stored: QoS 0 acknowledges nothing, and what is lost on the way the
 // node's history brings.
 describe.each(testEngines())('on %s, from a storing edge node:', (engine) => {
-  test('ingest killed with -9, four times under load', async () => {
-    const opened = await openSparkplugStage(engine);
-    const { stage, node } = opened;
-    for (let kills = 1; kills <= 4; kills++) {
-      await pause(200 * kills);
-      const { historical } = node;
-      await stage.ingest.stop('SIGKILL');
-      await waitUntil('the edge node knows', () => node.hostDeaths === kills);
-      await stage.start();
-      await waitUntil('its history is sent', () => node.historical > historical, { limitMs: 20_000 });
-    }
-    await expectWhole(opened, 'ingest killed with -9 under load', 4);
-  });
+  const brokers = [
+    { name: 'the embedded broker', startBroker: startBrokerProcess, isMissing: false },
+    { name: 'mosquitto', startBroker: startMosquittoBroker, isMissing: !hasMosquitto },
+  ];
+  for (const { name, startBroker, isMissing } of brokers) {
+    test.skipIf(isMissing)(
+      `ingest killed with -9, four times under load, over ${name}${isMissing ? ' (skipped: mosquitto is not installed)' : ''}`,
+      async () => {
+        const opened = await openSparkplugStage(engine, {}, startBroker);
+        const { stage, node } = opened;
+        for (let kills = 1; kills <= 4; kills++) {
+          await pause(200 * kills);
+          const { historical } = node;
+          await stage.ingest.stop('SIGKILL');
+          await waitUntil('the edge node knows', () => node.hostDeaths === kills);
+          await stage.start();
+          await waitUntil('its history is sent', () => node.historical > historical, { limitMs: 20_000 });
+        }
+        await expectWhole(opened, `ingest killed with -9 under load, over ${name}`, 4);
+      },
+    );
+  }
 
   test('the database is cut off again and again, then refuses for three seconds', async () => {
     const opened = await openSparkplugStage(engine);

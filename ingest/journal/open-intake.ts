@@ -239,7 +239,13 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     isBlocked = blocked;
     if (blocked)
       log.error(
-        { journal_is_full: journalIsFull, unjournaled_readings: waitingReadings, ...journal.state },
+        {
+          journal_is_full: journalIsFull,
+          disk_is_silent: isStalled,
+          memory_is_full: isOverfull,
+          unjournaled_readings: waitingReadings,
+          ...journal.state,
+        },
         'the journal can take nothing more; acknowledging and reading stop',
       );
     else log.info('the journal takes readings again');

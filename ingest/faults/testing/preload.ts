@@ -9,7 +9,11 @@ export interface PreloadedFaults {
   syncDelayMs?: number;
 }
 
-const faults: Required<PreloadedFaults> = { clockOffsetMs: 0, syncDelayMs: 0 };
+// What a message would be too late for: the first sync after the start.
+const faults: Required<PreloadedFaults> = {
+  clockOffsetMs: 0,
+  syncDelayMs: Number(process.env['PRELOAD_SYNC_DELAY_MS'] ?? 0),
+};
 process.on('message', (message) => void Object.assign(faults, message));
 // Listening for messages keeps a process alive, which the real one does not do.
 process.channel?.unref();
