@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { rejectReasons } from '../core/reading.ts';
+import { encodeCursor } from './cursor.ts';
 import { createStage, type Stage } from './testing/stage.ts';
 
 let stage: Stage;
@@ -78,9 +79,11 @@ describe('what goes wrong is answered as problem details', () => {
     'machines?line=3000000000',
     'alarms?from=0000-01-01T00:00:00Z',
     ...['alarms', 'anomalies', 'faults', 'work-orders', 'downtime', 'oee', 'ledger', 'rejected'].map(
-      // A key as the cursor of another list has it: a name and a number.
-      (list) => `${list}?cursor=${Buffer.from('["berlin",7]').toString('base64url')}`,
+      // A name and a number where a time and a number belong.
+      (list) => `${list}?cursor=${encodeCursor(list, ['berlin', 7])}`,
     ),
+    // A key that this list could have, from another list.
+    `alarms?cursor=${encodeCursor('faults', ['2026-11-20 06:00:00.5+00', 7])}`,
   ])('a number, a time or a cursor that no row can have: %s', async (path) => {
     expect(await stage.get(`/api/v1/${path}`)).toMatchObject({
       status: 400,
@@ -89,7 +92,7 @@ describe('what goes wrong is answered as problem details', () => {
   });
 
   test('a number that only the database knows to be too large, inside of a cursor', async () => {
-    const cursor = Buffer.from('[3000000000]').toString('base64url');
+    const cursor = encodeCursor('signals', [3_000_000_000]);
     expect(await stage.get(`/api/v1/signals?cursor=${cursor}`)).toMatchObject({
       status: 400,
       body: { type: '/problems/malformed' },
@@ -163,7 +166,7 @@ describe('what goes wrong is answered as problem details', () => {
   test('a text with U+0000 in a body, and inside of a cursor', async () => {
     const login = await stage.post('/api/v1/login', { email: 'engineer@millrace.local', password: 'a\u0000bcdefgh' });
     expect(login).toMatchObject({ status: 400, body: { errors: [{ field: 'password' }] } });
-    const cursor = Buffer.from('["\\u0000"]').toString('base64url');
+    const cursor = encodeCursor('sites', ['\u0000']);
     expect(await stage.get(`/api/v1/sites?cursor=${cursor}`)).toMatchObject({
       status: 400,
       body: { type: '/problems/malformed' },
