@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { decodeJson, largestPayload } from './json-payload.ts';
 
 interface TestCase {
@@ -57,6 +57,15 @@ describe('hostile bytes', () => {
     expect(decode('{"value":'.repeat(deep) + '1' + '}'.repeat(deep)).rejected[0]?.reason).toBe('not_a_number');
     const beside = `[{"ts":1,"value":9007199254740993},${'['.repeat(deep)}${']'.repeat(deep)}]`;
     expect(decode(beside).rejected.map(({ reason }) => reason)).toEqual(['inexact_number', 'malformed_payload']);
+  });
+
+  test('a message whose digits cannot be read is read for them once, not for every number', () => {
+    const parse = vi.spyOn(JSON, 'parse');
+    onTestFinished(() => parse.mockRestore());
+    const numbers = '{"ts":1,"value":9007199254740993},'.repeat(50);
+    const { rejected } = decode(`[${numbers}${'['.repeat(100_000)}${']'.repeat(100_000)}]`);
+    expect(rejected.filter(({ reason }) => reason === 'inexact_number')).toHaveLength(50);
+    expect(parse.mock.calls).toHaveLength(2);
   });
 
   test('a message above the limit is refused without being parsed, one of 10 MB is read', () => {

@@ -10,7 +10,8 @@ export interface PayloadSink {
   rejected(name: string, reason: RejectReason, detail: string): void;
   /**
    * Told of a message that may hold several readings, before they come. `own` answers the message that the present reading
-   * alone would have been, for the signal `name`; null when that would be too long, or is nested too deeply to be written.
+   * alone would have been, for the signal `name`; null when there is nothing shorter than the message itself, when that
+   * would be too long or is nested too deeply to be written, and when the parts of this message are as long as itself.
    */
   several?(own: (name: string) => Buffer | null): void;
 }
@@ -60,12 +61,19 @@ export function decodeJson(payload: Buffer, machineLevel: boolean, sink: Payload
   const decode = machineLevel ? decodeMachine : decodeSignal;
   const exact = exactValues(text);
   let present = -1;
+  // The item of the array that was written whole; the message itself (-1) stands as it came.
+  let written = -1;
+  // Every part repeats "ts" and "quality": together they must not become a hundred times the message.
+  let room = Math.max(payload.length, mostKeptBytes);
   if (machineLevel || Array.isArray(document))
     sink.several?.((name) => {
-      if (name === '' && present === -1) return payload;
-      if (payload.length > mostToTakeApart) return null;
+      if (payload.length > mostToTakeApart || (name === '' && written === present)) return null;
+      if (name === '') written = present;
       const item = Array.isArray(document) ? (document[present] as unknown) : document;
-      return ownMessage(item, name, () => exact.item(present));
+      const own = ownMessage(item, name, () => exact.item(present));
+      if (own === null || own.length > Math.min(room, mostKeptBytes)) return null;
+      room -= own.length;
+      return own;
     });
   if (!Array.isArray(document)) {
     decode(document, sink, exact, -1);
@@ -209,14 +217,17 @@ class Overflow {
 /** Parses the text once more, with the digits of huge numbers, when the first one is met. */
 function exactValues(text: string): ExactValues {
   let document: unknown;
+  let isParsed = false;
   function item(index: number): unknown {
-    try {
-      document ??= parseExactly(text);
-      return index === -1 ? document : (document as unknown[])[index];
-    } catch {
-      // The reviver walks recursively: an array ten thousand levels deep beside the value overflows the stack.
-      return undefined;
+    if (!isParsed) {
+      isParsed = true;
+      try {
+        document = parseExactly(text);
+      } catch {
+        // The reviver walks recursively: ten thousand levels beside the value overflow the stack, this time and every time.
+      }
     }
+    return index === -1 ? document : (document as unknown[] | undefined)?.[index];
   }
   return {
     item,
@@ -230,14 +241,16 @@ function exactValues(text: string): ExactValues {
 
 /**
  * One reading of a message as a message of its own, with every digit: `exact` answers the same item with those that
- * JSON.parse has rounded, and costs five times the parsing of the whole message.
+ * JSON.parse has rounded, and costs five times the parsing of the message. Null when "ts" or "quality" are too long for it.
  */
 function ownMessage(item: unknown, name: string, exact: () => unknown): Buffer | null {
   const values = name === '' || !isObject(item) ? undefined : item['values'];
-  const own =
-    isObject(item) && isObject(values)
-      ? { ts: item['ts'], quality: item['quality'], values: { [name]: values[name] } }
-      : item;
+  let own = item;
+  if (isObject(item) && isObject(values)) {
+    const { ts, quality } = item;
+    if (!isShort(ts) || !isShort(quality)) return null;
+    own = { ts, quality, values: { [name]: values[name] } };
+  }
   let isRounded = false;
   try {
     const text = JSON.stringify(own, (_key, value: unknown) => {
@@ -247,12 +260,17 @@ function ownMessage(item: unknown, name: string, exact: () => unknown): Buffer |
       return Object.is(value, -0) ? rawJson('-0') : value;
     });
     if (isRounded && item !== exact()) return ownMessage(exact(), name, exact);
-    const bytes = text === undefined || text.length > mostKeptBytes ? null : Buffer.from(text);
-    return bytes !== null && bytes.length > mostKeptBytes ? null : bytes;
+    return text === undefined ? null : Buffer.from(text);
   } catch {
     // Nested too deeply to be written.
     return null;
   }
+}
+
+/** No time and no quality is longer; what is longer has any length, and would be written once for each name. */
+function isShort(value: unknown): boolean {
+  if (value instanceof Overflow) return isShort(value.text);
+  return typeof value === 'string' ? value.length <= 100 : typeof value !== 'object' || value === null;
 }
 
 const hasFraction = (value: number): boolean => Number.isFinite(value) && !Number.isInteger(value);

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { RegisteredSignal, SignalRegistry } from '../../resolve/signal-registry.ts';
 import { collectIntake } from '../testing/collecting-intake.ts';
 import { createMessageReader } from './read-message.ts';
@@ -104,6 +104,7 @@ test('each rejection keeps its own part of the message to the last digit, and a 
   );
   read(`${machine}/temperature`, `{"ts": ${nowMs}, "value":  "warm" }`);
   read(machine, ' { "ts": 1} ');
+  read(machine, '{"ts":1e999, "values": {"temperature": 1}}');
   read(machine, { ts: nowMs, values: { temperature: 'x'.repeat(70_000), other: 'y'.repeat(70_000) } });
   expect(intake.of('millrace/berlin/line-01')?.rejected.map(({ payload }) => payload?.toString())).toEqual([
     '{"ts":"soon","values":{"temperature":1e999}}',
@@ -114,6 +115,7 @@ test('each rejection keeps its own part of the message to the last digit, and a 
     '{"values":3}',
     `{"ts": ${nowMs}, "value":  "warm" }`,
     ' { "ts": 1} ',
+    '{"ts":1e999,"values":{"temperature":1}}',
     // Too long to be stored by anything: the message stands once.
     JSON.stringify({ ts: nowMs, values: { temperature: 'x'.repeat(70_000), other: 'y'.repeat(70_000) } }),
     undefined,
@@ -126,6 +128,38 @@ test('a message of megabytes with many bad readings costs no more memory than th
   read(machine, { ts: long, values: Object.fromEntries(Array.from({ length: 90 }, (_, index) => [`v${index}`, 1])) });
   const kept = new Set(intake.of('millrace/berlin/line-01')?.rejected.map(({ payload }) => payload));
   expect([...kept].map((payload) => (payload?.length ?? 0) > 3_000_000)).toEqual([true, false]);
+});
+
+describe('what a message says once for all its readings makes its rejections no larger than itself', () => {
+  const named = (name: string, value: unknown) =>
+    Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`${name}${index}`, value]));
+  const zeros = Array.from({ length: 40_000 }, () => 0);
+  const long = 'x'.repeat(60_000);
+  test.each<[string, unknown, number]>([
+    ['an array as the time', { ts: zeros, values: named('s', 1) }, 0],
+    ['an object as the quality', { ts: nowMs, quality: { zeros }, values: named('s', 1) }, 0],
+    ['a long text as the time', { ts: long, values: named('s', 1) }, 0],
+    ['a long number as the time', `{"ts":${'9'.repeat(60_000)},"values":${JSON.stringify(named('s', 1))}}`, 0],
+    ['names that are none', { ts: nowMs, values: named('a/', long.slice(0, 500)) }, 0],
+    ['names that are none, in an array', [{ ts: nowMs, long, values: named('a/', 1) }], 1],
+    ['a time that is wrong, and long values', { ts: 'x'.repeat(100), values: named('s', long.slice(0, 700)) }, 85],
+  ])('%s', (_, message, parts) => {
+    const { intake, read } = createReader();
+    const text = typeof message === 'string' ? message : JSON.stringify(message);
+    const stringify = vi.spyOn(JSON, 'stringify');
+    onTestFinished(() => stringify.mockRestore());
+    read(machine, text);
+    const written = stringify.mock.results.reduce((sum, { value }) => sum + String(value).length, 0);
+    expect(written).toBeLessThan(1.3 * text.length);
+    const payloads = intake.of('millrace/berlin/line-01')?.rejected.map(({ payload }) => payload?.toString());
+    expect(payloads).toHaveLength(100);
+    const kept = payloads?.filter((payload) => payload !== undefined) ?? [];
+    // Beside the parts the message stands once as it came.
+    expect(kept.filter((payload) => payload === text)).toHaveLength(1);
+    const own = kept.filter((payload) => payload !== text);
+    expect(own).toHaveLength(parts);
+    expect(own.join('').length).toBeLessThanOrEqual(text.length);
+  });
 });
 
 test('wrong topics count for the enterprise, and a thousand lines are enough sources', () => {
