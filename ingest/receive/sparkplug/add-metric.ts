@@ -4,6 +4,7 @@ import { Datatype } from '../../../core/sparkplug/datatype.ts';
 import { readNumber, readValue } from '../../../core/sparkplug/metric-value.ts';
 import { Flag, type PayloadColumns, ValueField } from '../../../core/sparkplug/payload-columns.ts';
 import { addReading, addRefused, addRejected, earliestTimeUs, hourUs } from '../../resolve/add-reading.ts';
+import { keepValue } from '../../resolve/kept-value.ts';
 import type { RegisteredSignal } from '../../resolve/signal-registry.ts';
 import type { WireValue } from '../../resolve/signal-value.ts';
 import type { SourceIntake } from '../receiver.ts';
@@ -116,8 +117,8 @@ export function timeOf(columns: PayloadColumns, row: number): number {
 
 /**
  * Rejects a metric that is known by its name before the birth that should have announced it, with its value, time and
- * quality, so that it can be replayed. Answers false, and has done nothing, when its value cannot be told: `datatype` 0 is
- * none, and then it can where every datatype that fits the bytes reads the same.
+ * quality, so that it can be replayed. Answers false, and has done nothing, when its value is too long to be kept or cannot
+ * be told: `datatype` 0 is none, and then it can where every datatype that fits the bytes reads the same.
  */
 export function addUnborn(message: Message, row: number, address: string, datatype: number, detail: string): boolean {
   const { bytes, columns, into, nowUs } = message;
@@ -130,14 +131,24 @@ export function addUnborn(message: Message, row: number, address: string, dataty
   }
   const [value] = values;
   if (value === undefined || values.size > 1) return false;
+  if (typeof value === 'string' && keepValue(value) === null) return false;
   const timeUs = timeOf(columns, row);
   const time_us = Number.isNaN(timeUs) ? nowUs : timeUs;
   addRefused(into, address, 'before_birth', detail, { time_us, value, quality: qualityOf(columns, row) });
   return true;
 }
 
-/** Of one message; those beyond are one rejection, with the bytes. */
-export const mostUnborn = 1000;
+/**
+ * How many metrics of a message of `node` may be tried for a rejected row of their own; those beyond are one row, with the
+ * bytes. A node that never answers the request for its birth would otherwise cost a thousand rows a message for ever.
+ */
+export function unbornRoom(node: EdgeNode): number {
+  return Math.min(mostUnbornOfMessage, mostUnbornOfNode - node.unborn);
+}
+
+const mostUnbornOfMessage = 1000;
+/** Until its next birth. */
+const mostUnbornOfNode = 10_000;
 
 const scalarDatatypes = Array.from({ length: Datatype.UUID }, (_, index) => index + 1);
 

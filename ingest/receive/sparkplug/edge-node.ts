@@ -21,6 +21,8 @@ export interface EdgeNode {
   held: Arrived[];
   /** The devices between their DBIRTH and DDEATH; '' for the node itself. */
   born: Set<string>;
+  /** Metrics that got a rejected row of their own for want of a birth, since the last one. */
+  unborn: number;
   /** The metrics that are marked stale until their next birth, by address, each with the time of its mark in µs. */
   staleUs: Map<string, number>;
   /** When it was heard last, by our clock; null when never. */
@@ -61,6 +63,7 @@ export function createEdgeNode(group: string, edge: string): EdgeNode {
     metrics: createMetricTable(),
     held: [],
     born: new Set(),
+    unborn: 0,
     staleUs: new Map(),
     lastMessageAtMs: null,
     counts: {

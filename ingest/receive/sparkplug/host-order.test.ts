@@ -84,6 +84,54 @@ describe('sequence and rebirth', () => {
     });
   });
 
+  test('a node that does not answer with its birth costs one row a message at last, until it does', () => {
+    stage.host.connected();
+    const many = (length: number): MetricToWrite[] =>
+      Array.from({ length }, (_, index) => stage.temperature(1.5, { name: `n${index}` }));
+    const rowsOf = (send: () => void): number => {
+      const before = stage.intake.of(nodeName)?.rejected.length ?? 0;
+      send();
+      return (stage.intake.of(nodeName)?.rejected.length ?? 0) - before;
+    };
+    const data = encodePayload({ seq: 7, metrics: many(1500), with_datatypes: false });
+    const birth = encodeDeviceBirth({ timestampMs: start, seq: 8, metrics: many(1500) });
+    const sendData = () => rowsOf(() => stage.receive('DDATA', data, 'm-001'));
+    const sendBirth = () => rowsOf(() => stage.receive('DBIRTH', birth, 'm-001'));
+    expect([sendData(), sendBirth(), sendData()]).toEqual([1001, 1001, 1001]);
+    for (let message = 3; message < 10; message++) sendBirth();
+    expect([sendBirth(), sendData()]).toEqual([1, 1]);
+    expect(stage.intake.of(nodeName)?.rejected.at(-1)).toMatchObject({
+      payload: data,
+      detail: expect.stringContaining('1500 of 1500 metrics'),
+    });
+    stage.bearNode();
+    stage.bearDevice();
+    const unknown = Array.from({ length: 1500 }, () => stage.temperature(1, { alias: 99 }));
+    expect(rowsOf(() => stage.sendData(2, unknown))).toBe(1001);
+  });
+
+  test('so many metrics of a message are tried before its birth, whether they can be told or not', () => {
+    stage.host.connected();
+    const uncertain = Array.from({ length: 1000 }, (_, index) =>
+      stage.temperature(200, { name: `n${index}`, datatype: Datatype.UInt32 }),
+    );
+    const metrics = [...uncertain, stage.temperature(1.5, { name: 'certain' })];
+    stage.receive('DDATA', encodePayload({ seq: 7, metrics, with_datatypes: false }), 'm-001');
+    expect(stage.intake.of(nodeName)?.rejected).toMatchObject([
+      { detail: expect.stringContaining('1001 of 1001 metrics'), payload: expect.any(Buffer) },
+    ]);
+  });
+
+  test('a text too long to be kept with its row before a birth stands in the bytes of the message', () => {
+    stage.host.connected();
+    const metrics = [stage.temperature('x'.repeat(1025), { name: 'a', datatype: Datatype.String })];
+    const bytes = encodePayload({ seq: 7, metrics, with_datatypes: false });
+    stage.receive('DDATA', bytes, 'm-001');
+    stage.receive('DBIRTH', encodeDeviceBirth({ timestampMs: start, seq: 8, metrics }), 'm-001');
+    const rejected = stage.intake.of(nodeName)?.rejected;
+    expect(rejected).toMatchObject([{ payload: bytes }, { payload: expect.any(Buffer) }]);
+  });
+
   test('a gap that fills in time is no loss; data out of order are stored', () => {
     stage.host.connected();
     stage.bearNode();

@@ -4,7 +4,7 @@ import { readNumber } from '../../../core/sparkplug/metric-value.ts';
 import { Flag, type PayloadColumns } from '../../../core/sparkplug/payload-columns.ts';
 import { addLost, addRejected } from '../../resolve/add-reading.ts';
 import type { SignalRegistry } from '../../resolve/signal-registry.ts';
-import { addAnnounced, addUnborn, type Message, mostUnborn, timeOf } from './add-metric.ts';
+import { addAnnounced, addUnborn, type Message, timeOf, unbornRoom } from './add-metric.ts';
 import { addressOf, type EdgeNode } from './edge-node.ts';
 import { announceMetric, bindSignals, createMetricTable } from './metric-table.ts';
 import { noteBirth } from './rebirth.ts';
@@ -19,6 +19,7 @@ export function readNodeBirth(node: EdgeNode, message: Message, registry: Signal
   node.bdSeq = bdSeqOf(bytes, columns);
   node.metrics = createMetricTable();
   node.born = new Set(['']);
+  node.unborn = 0;
   node.counts.births++;
   // What was still missing of the old count will not be told from the new one any more.
   addLost(message.into, node.sequence.missing.size);
@@ -34,17 +35,20 @@ export function readDeviceBirth(node: EdgeNode, device: string, message: Message
     // Aliases are unique within a session of the node, so without the node's birth they cannot be told from old ones.
     const detail = 'The device was born before its edge node; a rebirth is being asked for.';
     const { bytes, columns } = message;
+    const toTry = Math.min(columns.length, unbornRoom(node));
     let kept = 0;
-    for (let row = 0; row < columns.length && kept < mostUnborn; row++) {
+    for (let row = 0; row < toTry; row++) {
       const name = nameOf(bytes, columns, row);
       const address = addressOf(node, device, name);
       if (name !== '' && addUnborn(message, row, address, columns.datatype[row] as number, detail)) kept++;
     }
+    node.unborn += kept;
     if (kept < columns.length || kept === 0)
       addRejected(message.into, addressOf(node, device, ''), 'before_birth', detail, bytes);
     return 'the birth of a device before that of its node';
   }
   node.born.add(device);
+  node.unborn = 0;
   readMetrics(node, device, message, registry);
   return '';
 }

@@ -1,7 +1,7 @@
 import type { PayloadColumns } from '../../../core/sparkplug/payload-columns.ts';
 import type { SignalRegistry } from '../../resolve/signal-registry.ts';
 import { addRejected } from '../../resolve/add-reading.ts';
-import { addAnnounced, addMetric, addPlainMetric, addUnborn, type Message, mostUnborn, timeOf } from './add-metric.ts';
+import { addAnnounced, addMetric, addPlainMetric, addUnborn, type Message, timeOf, unbornRoom } from './add-metric.ts';
 import { addressOf, type EdgeNode } from './edge-node.ts';
 import { bindSignals, findAlias, findName } from './metric-table.ts';
 import { isControl, nameOf } from './read-birth.ts';
@@ -17,8 +17,8 @@ export function readData(node: EdgeNode, device: string, message: Message, regis
   const isBorn = node.born.has(device);
   if (isBorn) bindSignals(metrics, registry);
   let need = isBorn ? '' : device === '' ? 'data before the birth of the node' : 'data before the birth of the device';
+  let room = unbornRoom(node);
   let unreadable = 0;
-  let unborn = 0;
   for (let row = 0; row < columns.length; row++) {
     let index = isBorn ? findAlias(metrics, columns.alias[row] as number) : -1;
     // An alias belongs to one device of the node; at another device it means that our table is not the sender's.
@@ -33,22 +33,28 @@ export function readData(node: EdgeNode, device: string, message: Message, regis
       const name = nameOf(bytes, columns, row);
       const called = name === '' ? `alias ${columns.alias[row]}` : `"${name.slice(0, 100)}"`;
       if (isBorn) need = `an unknown metric, ${called}`;
-      const address = addressOf(node, device, name || called);
-      const detail = `No birth has announced the metric ${called}; a rebirth is being asked for.`;
-      if (name !== '' && unborn < mostUnborn && addUnborn(message, row, address, 0, detail)) {
-        unborn++;
+      // Without a birth an alias has no row of its own: aliases cannot even be told apart.
+      if ((name === '' && !isBorn) || room <= 0) {
+        unreadable++;
         continue;
       }
-      unreadable++;
-      if (!isBorn) continue;
-      addRejected(into, address, 'before_birth', detail, message.toKeep);
-      message.toKeep = null;
+      room--;
+      const address = addressOf(node, device, name || called);
+      const detail = `No birth has announced the metric ${called}; a rebirth is being asked for.`;
+      if (name === '' || !addUnborn(message, row, address, 0, detail)) {
+        if (!isBorn) {
+          unreadable++;
+          continue;
+        }
+        addRejected(into, address, 'before_birth', detail, message.toKeep);
+        message.toKeep = null;
+      }
+      node.unborn++;
     } else if (isBorn && findName(metrics, device, nameOf(bytes, columns, row)) < 0) {
       need = `a metric that no birth has announced, "${nameOf(bytes, columns, row).slice(0, 100)}"`;
     }
   }
-  if (!isBorn && unreadable > 0) {
-    // One row for the message: without a birth its metrics cannot even be told apart.
+  if (unreadable > 0) {
     const detail = `${unreadable} of ${columns.length} metrics came without a birth that says what they are; a rebirth is being asked for.`;
     addRejected(into, addressOf(node, device, ''), 'before_birth', detail, message.toKeep);
   }
