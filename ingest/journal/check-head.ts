@@ -29,6 +29,8 @@ type Shape = Record<string, Check>;
 const isNumber: Check = (value) => typeof value === 'number';
 const isText: Check = (value) => typeof value === 'string';
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+/** By a clock between 1970 and 2096: any other comes of damage, and may be a minute that no database can hold. */
+const isReceipt: Check = (value) => typeof value === 'number' && value >= 0 && value < 4e12;
 const isProtocol: Check = (value) => protocols.includes(value as Protocol);
 const isJsonNumber: Check = (value) =>
   value === null || typeof value === 'number' || value === 'Infinity' || value === '-Infinity' || value === '-0';
@@ -78,7 +80,7 @@ const source: Shape = {
 };
 
 const heads: Record<Head['kind'], Shape> = {
-  intake: { received_at_ms: (value) => Math.abs(Number(value)) <= 8.64e15, sources: listOf(source) },
+  intake: { received_at_ms: isReceipt, sources: listOf(source) },
   backfill: { protocol: isProtocol, address: isText },
   replay: {},
 };

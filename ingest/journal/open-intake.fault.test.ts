@@ -249,3 +249,14 @@ test('large rejected payloads count against the memory limit too', async () => {
   expect(intake.dropped).toBeGreaterThan(0);
   expect(intake.dropped).toBeLessThan(30);
 });
+
+test('long addresses and reasons of rejected readings count against it as well', async () => {
+  await start();
+  broken = true;
+  const long = 'x'.repeat(1024);
+  const into = intake.open(line1);
+  for (let index = 0; index < 32_000; index++) addRejected(into, long, 'wrong_topic', long, null);
+  intake.handOver();
+  send(line1, 7);
+  expect(intake.dropped).toBe(7);
+});

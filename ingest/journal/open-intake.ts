@@ -96,7 +96,8 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     if (touched === undefined) return;
     waitingReadings += touched.received - receivedBefore;
     for (let index = rejectedBefore; index < touched.rejected.length; index++) {
-      waitingBytes += 200 + (touched.rejected[index]?.payload?.length ?? 0);
+      const { address = '', detail = '', payload } = touched.rejected[index] ?? {};
+      waitingBytes += 200 + address.length + detail.length + (payload?.length ?? 0);
     }
     touched = undefined;
   }

@@ -124,7 +124,10 @@ test('what is no record of ours is refused, whatever is wrong with it', () => {
     ),
     ['an order without an address', withHead({ kind: 'backfill', protocol: 'mqtt' })],
     ['no sources', withHead({ kind: 'intake', received_at_ms: 0 })],
-    ['no time', withHead({ ...head(), received_at_ms: 1e300 }, rest)],
+    ...[1e300, 4e12, -1, -8.6e15, null, '5', [5]].map((time): [string, Buffer] => [
+      `received at ${JSON.stringify(time)}`,
+      withHead({ ...head(), received_at_ms: time }, rest),
+    ]),
   ];
   for (let size = 0; size < payload.length; size++) wrong.push([`cut at ${size}`, payload.subarray(0, size)]);
   for (const field of Object.keys(head().sources[0])) {
