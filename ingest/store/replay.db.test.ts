@@ -4,7 +4,7 @@ import { testEngines } from '../../core/testing/database.ts';
 import { createMessageReader } from '../receive/mqtt/read-message.ts';
 import type { Intake } from '../receive/receiver.ts';
 import { addReading, addRejected } from '../resolve/add-reading.ts';
-import { openStoreStage, type StoreStage } from '../testing/store-stage.ts';
+import { openStoreStage, type StageRow, type StoreStage } from '../testing/store-stage.ts';
 
 async function open(engine: Parameters<typeof openStoreStage>[0]): Promise<StoreStage> {
   const stage = await openStoreStage(engine);
@@ -204,9 +204,34 @@ describe.each(testEngines())('on %s', (engine) => {
     expect(await stage.ledger()).toMatchObject({ received: 6, stored: 4, rejected: 2 });
   });
 
+  test('what cannot be tried at all keeps the sentence that says why it was rejected', async () => {
+    const stage = await open(engine);
+    await stage.message((into) => addRejected(into, machine, 'malformed_payload', 'The message is a riddle.', null));
+    await ask(stage);
+    await stage.replay();
+    const rows = await stage.database.query(
+      'select reason, detail, replay_requested_at is null as done from rejected_reading',
+    );
+    expect(rows).toEqual([{ reason: 'malformed_payload', detail: 'The message is a riddle.', done: true }]);
+  });
+
+  test('what the store refuses of a signal that has become an order meanwhile is kept as the number that it is', async () => {
+    const stage = await open(engine);
+    await stage.restart({ mostOldDays: 0 });
+    const oldUs = (now() - 200 * 86_400_000) * 1000;
+    // The registry has not heard of it, as it has not while readings wait in the journal.
+    await stage.database.execute("update signal set kind = 'order' where name = 't-1'");
+    const rows = [21.5, 5e9, -1, 0].map((value, index): StageRow => ['t-1', oldUs + index, value]);
+    await stage.send([...rows, ['order', oldUs, 'PN-78']]);
+    const kept = await stage.database.query(
+      'select reason, value, payload is not null as is_text from rejected_reading order by value',
+    );
+    const numbers = [-1, 0, 21.5, 5e9].map((value) => ({ reason: 'too_old', value, is_text: false }));
+    expect(kept).toEqual([...numbers, { reason: 'too_old', value: null, is_text: true }]);
+  });
+
   test('an order that the store refused is kept as its text, and is stored as that', async () => {
-    const stage = await openStoreStage(engine);
-    onTestFinished(() => stage.close());
+    const stage = await open(engine);
     await stage.restart({ mostOldDays: 0 });
     const oldUs = (now() - 200 * 86_400_000) * 1000;
     await stage.send([['order', oldUs, 'PN-77']]);

@@ -21,6 +21,7 @@ interface RejectedRow {
   received_at_ms: number;
   address: string;
   reason: RejectReason;
+  detail: string;
   readings: number;
   signal_id: number | null;
   time_us: number | null;
@@ -51,7 +52,7 @@ export async function takeRejected(
   const { organizationId, registry, texts } = options;
   const rows = await connection.query<RejectedRow>(
     `select r.rejected_reading_id, s.protocol, s.name as source, (extract(epoch from r.received_at) * 1000)::float8 as received_at_ms,
-            r.address, r.reason, r.readings, r.signal_id, (extract(epoch from r.time) * 1000000)::int8 as time_us, r.value, r.quality,
+            r.address, r.reason, r.detail, r.readings, r.signal_id, (extract(epoch from r.time) * 1000000)::int8 as time_us, r.value, r.quality,
             r.payload, r.payload_cut
        from rejected_reading r join source s using (source_id)
       where r.organization_id = $1 and r.replay_requested_at is not null and r.resolved_at is null
@@ -121,7 +122,8 @@ function decodeAgain(row: RejectedRow, registry: SignalRegistry, nowMs: number, 
     return into;
   }
   if (row.protocol !== 'mqtt' || row.payload === null || row.payload_cut) {
-    addRejected(into, row.address, row.reason, 'Neither the message nor the value was kept whole.', null);
+    // Nothing was kept whole that could be tried: what it was rejected for is still all that is known.
+    addRejected(into, row.address, row.reason, row.detail, null);
     return into;
   }
   const levels = row.address.split('/');

@@ -44,7 +44,7 @@ export async function writeBatch(connection: Connection, writer: BatchWriter, ba
   const sourceId = await writer.sourceIds.resolve(connection, organizationId, batch.parts);
   const { outcome, details } = await writer.insertReadings(connection, batch.columns);
   countRows(batch, outcome, details, writer.nowMs());
-  await nameSignals(connection, batch);
+  await nameSignals(connection, organizationId, batch);
   const parked = await parkReadings(connection, organizationId, batch, sourceId, writer.parkedRoom);
   for (const { part, reading } of batch.rejected) {
     if (reading.reason === 'conflict') continue;
@@ -115,7 +115,7 @@ function countRows(batch: Batch, outcome: Uint8Array, details: Map<number, strin
  * Gives the rows in conflict, or refused, the path of their signal as the address, since a number tells nobody anything;
  * and those of orders, whose value is the number of a text, the text.
  */
-async function nameSignals(connection: Connection, batch: Batch): Promise<void> {
+async function nameSignals(connection: Connection, organizationId: number, batch: Batch): Promise<void> {
   const nameless = batch.rejected.filter(({ reading }) => reading.address === '' && reading.signal_id !== null);
   if (nameless.length === 0) return;
   const ids = [...new Set(nameless.flatMap(({ reading }) => reading.signal_id ?? []))];
@@ -123,18 +123,20 @@ async function nameSignals(connection: Connection, batch: Batch): Promise<void> 
     `select g.signal_id, g.kind, concat_ws('/', o.name, s.name, l.name, m.name, g.name) as path
        from signal g join machine m using (machine_id) join line l using (line_id) join site s using (site_id)
        join organization o on o.organization_id = g.organization_id
-      where g.signal_id = any($1::int4[])`,
-    [numberArray(ids)],
+      where g.organization_id = $1 and g.signal_id = any($2::int4[])`,
+    [organizationId, numberArray(ids)],
   );
   const signals = new Map(rows.map((row) => [row.signal_id, row]));
   for (const { reading } of nameless) reading.address = signals.get(reading.signal_id ?? 0)?.path ?? '';
   const orders = nameless.filter(
     ({ reading }) => reading.payload === null && signals.get(reading.signal_id ?? 0)?.kind === 'order',
   );
-  if (orders.length === 0) return;
+  // A signal that is an order only now has readings that are no number of a text.
+  const numbers = orders.map(({ reading }) => reading.value).filter(isTextNumber);
+  if (numbers.length === 0) return;
   const texts = await connection.query<{ text_value_id: number; text: string }>(
-    'select text_value_id, text from text_value where text_value_id = any($1::int4[])',
-    [numberArray(orders.map(({ reading }) => reading.value))],
+    'select text_value_id, text from text_value where organization_id = $1 and text_value_id = any($2::int4[])',
+    [organizationId, numberArray(numbers)],
   );
   const textOf = new Map(texts.map(({ text_value_id, text }) => [text_value_id, text]));
   for (const { reading } of orders) {
@@ -142,6 +144,8 @@ async function nameSignals(connection: Connection, batch: Batch): Promise<void> 
     if (text !== undefined) Object.assign(reading, { value: Number.NaN, payload: keepValue(text) });
   }
 }
+
+const isTextNumber = (value: number): boolean => Number.isInteger(value) && value >= 1 && value < 2 ** 31;
 
 /** The stored rows once more, for those who follow the feed. Answers how many there were. */
 async function writeFeed(
