@@ -22,7 +22,8 @@ const obstacles: Record<string, string> = {
   resolved: 'It was taken in by an earlier replay.',
   several: 'It stands for several readings that were not kept one by one.',
   reason: 'What was rejected for this reason stays rejected, whatever is put right.',
-  alias: 'No birth certificate had announced what it is: without one an alias has no name, and can never be resolved.',
+  alias:
+    'It came as an alias, or with a value that cannot be told without its datatype; no birth certificate had announced it.',
   type: 'It is an array or a structure, of which no single value can be stored.',
   bytes: 'Its bytes are kept, but what they mean cannot be told without the messages around them.',
   lost: 'Neither its message nor its value was kept whole.',
