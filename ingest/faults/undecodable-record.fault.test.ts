@@ -6,6 +6,7 @@ import { testEngines } from '../../core/testing/database.ts';
 import { waitUntil } from '../../core/testing/wait-until.ts';
 import { readRecords, spoilRecord } from '../journal/testing/spoil-record.ts';
 import { openFaultStage } from './testing/fault-stage.ts';
+import { startMemoryBroker } from './testing/memory-broker.ts';
 import { storedReadings } from './testing/stored.ts';
 
 // Readings in each record of a round, and which of the records is spoiled.
@@ -19,7 +20,8 @@ const rounds = [
 test.each(testEngines())(
   'a whole record that cannot be decoded costs its own readings, wherever it stands, and the books say so once, on %s',
   async (engine) => {
-    const stage = await openFaultStage(engine);
+    const broker = await startMemoryBroker();
+    const stage = await openFaultStage(engine, { broker });
     const { database, signals } = stage;
     await stage.start();
     const startMs = now();
@@ -78,6 +80,8 @@ test.each(testEngines())(
           if (index === spoiled) spoiledSequence = lastSequence();
           else kept.push(...rows);
         }
+        // What was not acknowledged would come again: from the broker, beside what the journal has of it.
+        await waitUntil('the broker knows that it is journaled', () => broker.unacknowledged === 0);
         const last = lastSequence();
         lost += spoilRecord(folder, spoiledSequence).readings;
         if (restarts) await stage.ingest.stop('SIGKILL');

@@ -93,6 +93,8 @@ test.each(testEngines())(
       rejected: 0,
       parked: 0,
       fed: sent,
+      marks: 0,
+      lost_upstream: 0,
     });
   },
 );
