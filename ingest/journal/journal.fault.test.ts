@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { now } from '../../core/clock.ts';
+import { now, pause } from '../../core/clock.ts';
 import { silentLog } from '../../core/log.ts';
 import { addRejected } from '../resolve/add-reading.ts';
 import { createDropper } from './drop-readings.ts';
@@ -422,4 +422,22 @@ test('after the oldest was dropped the disk is asked anew whether it is still fu
   await journal.dropOldest(createDropper);
   free = 1e9;
   expect(await journal.isFull()).toBe(false);
+});
+
+test('on a disk that is too full, what is stored gives its bytes back, though its segment is not full yet', async () => {
+  const journal = await openHere({ minFreeBytes: 1e6, files: { ...diskFiles, freeBytes: async () => free() } });
+  const free = (): number => 1e6 + 20_000 - journal.state.bytes;
+  await journal.append(intakeRecord(0), 1);
+  expect(await journal.isFull()).toBe(true);
+  expect(journal.isRoomy).toBe(false);
+  // What is not stored yet stays.
+  expect(journal.state).toMatchObject({ segments: 1, readings: 1 });
+  await journal.read();
+  await journal.advance(1, 1, 1);
+  await pause(1100);
+  expect(await journal.isFull()).toBe(false);
+  expect(journal.isRoomy).toBe(true);
+  expect(journal.state).toMatchObject({ segments: 0, bytes: 0 });
+  await journal.append(intakeRecord(60_000), 1);
+  expect(await readBooks(journal)).toEqual([[2, 1, 0]]);
 });

@@ -52,8 +52,10 @@ export interface Journal {
   rewind(): Promise<void>;
   /** Every record up to `sequence`, whose total is `total`, is in the database: frees the segments that hold nothing else. */
   advance(sequence: number, readings: number, total: number): Promise<void>;
-  /** True when `maxBytes` or `minFreeBytes` forbid more. Looks at the disk at most once a second. */
+  /** True when `maxBytes` or `minFreeBytes` forbid more. Looks at the disk at most once a second. Not during `append`. */
   isFull(): Promise<boolean>;
+  /** Whether it is well below full: under half of `maxBytes` or empty, and the disk, when last looked at, had its free bytes. */
+  readonly isRoomy: boolean;
   /**
    * Puts what a dropper makes of them in the place of the records of the oldest segment that the reader has not begun, on
    * the disk before it returns. Answers how many readings were thrown away; undefined when no segment is left that still

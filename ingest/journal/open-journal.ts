@@ -123,8 +123,9 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   async function freeSegments(): Promise<void> {
     while (segments[0] !== undefined && segments[0] !== writing?.segment && segments[0].lastSequence <= committed) {
       const segment = segments[0];
-      if (reading?.segment === segment) await endReading();
+      // Taken out before the first await: what frees segments at the same time must not take out the one behind it.
       segments.shift();
+      if (reading?.segment === segment) await endReading();
       await files.remove(segment.path).catch((error: unknown) => {
         log.warn(
           { error, path: segment.path },
@@ -164,6 +165,12 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     return (
       !segment.isDropped && segment.lastSequence > committed && options.clock() - segment.writtenAtMs > options.maxAgeMs
     );
+  }
+
+  /** A disk that cannot even be asked shows itself at the next write. */
+  async function askFreeBytes(): Promise<void> {
+    freeAskedAt = monotonic();
+    freeBytes = await files.freeBytes(directory).catch(() => freeBytes);
   }
 
   async function endReading(): Promise<void> {
@@ -251,9 +258,19 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
     },
     async isFull() {
       if (monotonic() - freeAskedAt > 1000) {
-        freeAskedAt = monotonic();
-        // A disk that cannot even be asked shows itself at the next write.
-        freeBytes = await files.freeBytes(directory).catch(() => freeBytes);
+        await askFreeBytes();
+        const last = writing?.segment;
+        if (
+          freeBytes < options.minFreeBytes &&
+          last !== undefined &&
+          0 < last.lastSequence &&
+          last.lastSequence <= committed
+        ) {
+          // All of it is stored, and its bytes are what is missing.
+          await endSegment();
+          await freeSegments();
+          await askFreeBytes();
+        }
       }
       return totalBytes(segments) >= options.maxBytes || freeBytes < options.minFreeBytes || segments.some(isOld);
     },
@@ -278,6 +295,9 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
         freeAskedAt = Number.NEGATIVE_INFINITY;
         if (segment.isDropped) return dropper.dropped;
       }
+    },
+    get isRoomy() {
+      return freeBytes >= options.minFreeBytes && (unread === 0 || totalBytes(segments) < options.maxBytes / 2);
     },
     get state() {
       return {
