@@ -63,7 +63,8 @@ async function main(): Promise<void> {
   });
   shutdown.add('journal', () => journal.close());
   const { JOURNAL_WHEN_FULL: whenFull, FAR_FUTURE_HOURS: farFutureHours } = settings;
-  const intake = openIntake({ journal, clock: now, log, whenFull, farFutureHours, onRecord: () => store.ring() });
+  const onRecord = (): void => store.ring();
+  const intake = await openIntake({ journal, clock: now, log, whenFull, farFutureHours, onRecord });
   const { backfill, replay } = intake;
   const skew = createSkewMeter();
   const { FLUSH_ROWS: flushRows, FLUSH_MS: flushMs, PARKED_MAX_READINGS: parkedMaxReadings } = settings;

@@ -71,7 +71,7 @@ async function start(whenFull: 'stop' | 'drop-oldest' | 'drop-newest' = 'stop', 
     files,
     log: silentLog,
   });
-  intake = openIntake({
+  intake = await openIntake({
     journal,
     clock: () => nowMs,
     log: silentLog,
@@ -171,6 +171,26 @@ test('a full journal stops reading and acknowledging until there is room again',
   await journal.advance(journal.state.last_sequence, journal.state.readings, 0);
   await waitUntil('all are durable', () => tokens.length === 8);
   await waitUntil('reading goes on', () => !intake.isFull);
+});
+
+test('a journal that is full at the start is known to be, and roomy only well below', async () => {
+  await start('stop', 512 * 1024);
+  for (let index = 0; index < 8; index++) {
+    send(line1, 4000, () => undefined);
+    await waitUntil('it is taken', () => intake.waiting === 0 || intake.isFull);
+  }
+  await waitUntil('it is full', () => intake.isFull);
+  expect([intake.fullness, intake.isRoomy]).toEqual(['journal', false]);
+  await intake.close();
+  await journal.close();
+  await start('stop', 512 * 1024);
+  expect([intake.isFull, intake.fullness, intake.isRoomy]).toEqual([true, 'journal', false]);
+  const { last_sequence } = journal.state;
+  await journal.advance(2, 4000, 4000);
+  await waitUntil('there is some room', () => !intake.isFull);
+  expect([intake.fullness, intake.isRoomy]).toEqual([null, false]);
+  await journal.advance(last_sequence, journal.state.readings, 0);
+  await waitUntil('there is plenty', () => intake.isRoomy);
 });
 
 test('a record larger than the whole journal fills it only until it is stored', async () => {

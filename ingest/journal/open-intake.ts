@@ -1,7 +1,7 @@
 import { monotonic, pause, type Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Protocol } from '../../core/reading.ts';
-import type { Intake, Source, SourceIntake } from '../receive/receiver.ts';
+import type { Fullness, Intake, Source, SourceIntake } from '../receive/receiver.ts';
 import { createDropper } from './drop-readings.ts';
 import type { Journal } from './journal.ts';
 import { encodeBackfill, encodeIntake, encodeReplay, journaled, type JournaledIntake } from './record.ts';
@@ -42,8 +42,12 @@ const mostWaiting = 500_000;
 /** The same for rejected payloads, which may be large. */
 const mostWaitingBytes = 64 * 1024 * 1024;
 
-/** The intake that writes to `journal`: collects what receivers hand over and makes it durable in groups. */
-export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRecord }: IntakeOptions): JournalIntake {
+/**
+ * The intake that writes to `journal`: collects what receivers hand over and makes it durable in groups. A journal that is
+ * full already is known to be so when this returns.
+ */
+export async function openIntake(options: IntakeOptions): Promise<JournalIntake> {
+  const { journal, clock, log, whenFull, farFutureHours, onRecord } = options;
   const bySource = new Map<Source, SourceIntake>();
   // Where messages go that cannot be kept: counted, not stored.
   let refused: SourceIntake | undefined;
@@ -233,9 +237,15 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     noteBlocked();
   }
 
+  function fullness(): Fullness | null {
+    if (journalIsFull && whenFull === 'stop') return 'journal';
+    if (isStalled) return 'disk';
+    return isOverfull ? 'memory' : null;
+  }
+
   /** Tells the receivers when reading must stop, and when it may go on. */
   function noteBlocked(): void {
-    const blocked = (journalIsFull && whenFull === 'stop') || isStalled || isOverfull;
+    const blocked = fullness() !== null;
     if (blocked === isBlocked) return;
     isBlocked = blocked;
     if (blocked)
@@ -253,9 +263,13 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     for (const listener of listeners) listener(blocked);
   }
 
-  // While the journal is full nothing is handed over any more, so that somebody must look whether there is room again.
+  // Dropping may wait until something comes: the store may be faster.
+  journalIsFull = whenFull === 'stop' && (await journal.isFull());
+  noteBlocked();
+  // While the journal is full nothing is handed over any more, so that somebody must look whether there is room again; and
+  // room that others take away on the disk shows before the next message does.
   const lookout = setInterval(() => {
-    if (flushing === undefined && (isBlocked || journalIsFull || handedOver > 0 || commands.length > 0)) startFlush();
+    if (whenFull === 'stop' || isBlocked || journalIsFull || handedOver > 0 || commands.length > 0) startFlush();
   }, 200);
   lookout.unref();
 
@@ -264,6 +278,12 @@ export function openIntake({ journal, clock, log, whenFull, farFutureHours, onRe
     handOver,
     get isFull() {
       return isBlocked;
+    },
+    get fullness() {
+      return fullness();
+    },
+    get isRoomy() {
+      return !isBlocked && (whenFull !== 'stop' || journal.isRoomy);
     },
     onFull(listener) {
       listeners.add(listener);

@@ -44,6 +44,9 @@ export interface SourceState extends Source {
   status: Record<string, unknown>;
 }
 
+/** The journal is full; its disk has not answered for a second; the memory before the journal was full. */
+export type Fullness = 'journal' | 'disk' | 'memory';
+
 export interface Intake {
   /**
    * What is being collected for `source` since the last journal record. Ask anew for every message: the object is
@@ -64,6 +67,10 @@ export interface Intake {
    * allows, then counted as dropped.
    */
   readonly isFull: boolean;
+  /** Why `isFull` is true; null while it is not. */
+  readonly fullness: Fullness | null;
+  /** Whether the journal is so far from full that it can take what was kept elsewhere meanwhile. */
+  readonly isRoomy: boolean;
   /** Called with true when reading must stop and with false when it may go on. Returns a function that unsubscribes. */
   onFull(listener: (full: boolean) => void): () => void;
 }

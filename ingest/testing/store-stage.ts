@@ -97,7 +97,7 @@ export async function openStoreStage(engine: TestDatabase['engine']): Promise<St
     registry = createSignalRegistry();
     await registry.load(database, gateway.organization_id);
     journal = await openAt(directory, gateway);
-    intake = openIntake({
+    intake = await openIntake({
       journal,
       clock,
       log: silentLog,

@@ -69,6 +69,8 @@ export function collectIntake(): CollectingIntake {
       return true;
     },
     isFull: false,
+    fullness: null,
+    isRoomy: true,
     onFull: () => () => undefined,
     of: (name) => sources.get(name),
     readings: (name) => rows(sources.get(name) ?? create({ protocol: 'mqtt', name })),
