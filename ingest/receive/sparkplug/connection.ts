@@ -12,7 +12,7 @@ export interface ConnectionOptions {
   clock: Clock;
   log: Log;
   onMessage: (topic: string, payload: Buffer, retained: boolean) => void;
-  /** After our STATE was published. */
+  /** After our STATE was published, whatever it says. */
   onConnected: () => void;
   onDisconnected: () => void;
 }
@@ -103,7 +103,10 @@ export function openConnection(options: ConnectionOptions): Connection {
         isConnected = true;
         lastError = '';
         sayState();
-        log.info({ host_id: hostId }, 'Sparkplug host application is online');
+        log.info(
+          { host_id: hostId, state: isTaking ? 'online' : 'offline' },
+          'the Sparkplug host application is connected',
+        );
         options.onConnected();
       });
     });

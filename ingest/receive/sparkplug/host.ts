@@ -44,8 +44,10 @@ export interface Host {
   readonly nodes: ReadonlyMap<string, EdgeNode>;
   readonly ignoredRetained: number;
   receive(topic: string, bytes: Buffer, retained: boolean): void;
-  /** We are connected: ask all nodes that the plant or an earlier connection knows for their births. */
+  /** Our STATE says online: ask all nodes that the plant or an earlier connection knows for their births. */
   connected(): void;
+  /** Our STATE says offline: no births are asked for until `connected`. What comes all the same is taken. */
+  hush(): void;
   /** Our connection is gone; nothing that was known is current any more. */
   disconnected(): void;
   close(): void;
@@ -63,7 +65,7 @@ export function createHost(options: HostOptions): Host {
   let timer: NodeJS.Timeout | undefined;
   let armedForMs = Number.POSITIVE_INFINITY;
   let lastRequestMs = Number.NEGATIVE_INFINITY;
-  let isConnected = false;
+  let mayAsk = false;
   let ignoredRetained = 0;
   let heldBytes = 0;
 
@@ -203,7 +205,7 @@ export function createHost(options: HostOptions): Host {
   }
 
   function dueMs(node: EdgeNode): number {
-    const requestMs = isConnected ? rebirthDueMs(node.rebirth) : Number.POSITIVE_INFINITY;
+    const requestMs = mayAsk ? rebirthDueMs(node.rebirth) : Number.POSITIVE_INFINITY;
     return Math.min(nextLossMs(node.sequence), Math.max(requestMs, lastRequestMs + spacingMs));
   }
 
@@ -227,7 +229,7 @@ export function createHost(options: HostOptions): Host {
         wantRebirth(node.rebirth, `${lost} lost messages`);
         release(node);
       }
-      if (isConnected && rebirthDueMs(node.rebirth) <= nowMs && lastRequestMs + spacingMs <= nowMs) {
+      if (mayAsk && rebirthDueMs(node.rebirth) <= nowMs && lastRequestMs + spacingMs <= nowMs) {
         node.counts.last_rebirth_reason = node.rebirth.reason;
         noteRequest(node.rebirth, nowMs, rebirthMs);
         lastRequestMs = nowMs;
@@ -247,7 +249,7 @@ export function createHost(options: HostOptions): Host {
     },
     receive,
     connected() {
-      isConnected = true;
+      mayAsk = true;
       for (const { address } of registry.list('sparkplug')) {
         const [group = '', edge = ''] = address.split('/', 2);
         if (group !== '' && edge !== '' && !/[+#]/.test(group + edge)) findNode(group, edge);
@@ -255,13 +257,15 @@ export function createHost(options: HostOptions): Host {
       // Births that come by themselves, because the node waited for our STATE, make the request unnecessary.
       const notBeforeMs = monotonic() + reorderMs;
       for (const node of nodes.values()) {
-        if (node.online) continue;
-        wantRebirth(node.rebirth, 'this host was not listening', notBeforeMs);
+        if (!node.online) wantRebirth(node.rebirth, 'this host was not listening', notBeforeMs);
         watch(node);
       }
     },
+    hush() {
+      mayAsk = false;
+    },
     disconnected() {
-      isConnected = false;
+      mayAsk = false;
       const nowUs = clock() * 1000;
       for (const node of nodes.values()) {
         if (!node.online) continue;

@@ -1,7 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net';
 import { connectAsync } from 'mqtt';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { now } from '../../../core/clock.ts';
+import { now, pause } from '../../../core/clock.ts';
 import { silentLog } from '../../../core/log.ts';
 import { Quality } from '../../../core/reading.ts';
 import { readSettings } from '../../../core/settings.ts';
@@ -10,7 +10,7 @@ import { decodePayload } from '../../../core/sparkplug/decode-payload.ts';
 import type { MetricToWrite } from '../../../core/sparkplug/encode-payload.ts';
 import { createPayloadColumns } from '../../../core/sparkplug/payload-columns.ts';
 import { waitUntil } from '../../../core/testing/wait-until.ts';
-import type { Receiver } from '../receiver.ts';
+import type { Fullness, Receiver } from '../receiver.ts';
 import { type CollectingIntake, collectIntake, registerSignals } from '../testing/collecting-intake.ts';
 import { openEdgeNode, type TestEdgeNode, type TestEdgeNodeOptions } from '../testing/edge-node.ts';
 import { startBroker, type TestBroker } from '../testing/mqtt-broker.ts';
@@ -135,30 +135,43 @@ test('told that it is offline, the host says at once that it is online, with the
   await other.endAsync();
 });
 
-test('while nothing can be taken the host says that it is offline, and online again when there is room', async () => {
+test('while the journal is full the host says that it is offline, asks for nothing, and is online again when there is room', async () => {
   let tell: (full: boolean) => void = () => undefined;
   const whole = intake;
-  intake = {
-    ...whole,
-    onFull(listener) {
+  const fullness = { fullness: 'journal' as Fullness | null, isRoomy: false };
+  intake = Object.assign({ ...whole }, fullness, {
+    onFull(listener: typeof tell) {
       tell = listener;
       return () => undefined;
     },
-  };
+  });
+  const state = () => receiver?.states()[0]?.status['state'];
+  // A session that begins with a full journal says this first.
   await host();
-  await waitUntil('the birth is published', () => statesOf().length === 1);
-  const [birth] = statesOf();
-  tell(true);
-  await waitUntil('it is said', () => statesOf().length >= 2);
-  // Room for a moment only: the births of all edge nodes are not called for.
-  tell(false);
-  tell(true);
+  await waitUntil('the state is published', () => statesOf().length === 1);
+  const [death] = statesOf();
+  expect(death).toMatchObject({ online: false });
+  expect(state()).toBe('offline: the journal is full');
   const node = await edgeNode();
   await node.bear();
-  await waitUntil('who sends all the same is listened to', () => whole.readings(name).length > 0);
+  await node.sendData(metrics(1, 1), 6);
+  await waitUntil('who sends all the same is listened to', () => whole.of(name)?.lost_upstream === 4);
+  // Room, but not plenty.
+  Object.assign(intake, { fullness: null });
   tell(false);
-  await waitUntil('it is online again', () => statesOf().length >= 3);
-  expect(statesOf()).toEqual([birth, { ...birth, online: false }, birth]);
+  await pause(4000);
+  expect(statesOf()).toEqual([death]);
+  expect(node.rebirthRequests).toBe(0);
+  Object.assign(intake, { isRoomy: true });
+  const since = now();
+  await waitUntil('it is online again', () => statesOf().length >= 2);
+  expect(now() - since).toBeGreaterThan(2500);
+  await waitUntil('the gap is healed now', () => node.rebirthRequests === 1);
+  expect(state()).toBe('online');
+  Object.assign(intake, { fullness: 'journal', isRoomy: false });
+  tell(true);
+  await waitUntil('it is offline at once', () => statesOf().length >= 3);
+  expect(statesOf()).toEqual([death, { ...death, online: true }, death]);
 });
 
 test('an orderly end publishes the death before the goodbye; a broken connection leaves it to the will', async () => {

@@ -2,15 +2,21 @@ import { monotonic } from '../../../core/clock.ts';
 import { requireSetting } from '../../../core/settings.ts';
 import { encodeRebirthRequest } from '../../../core/sparkplug/messages.ts';
 import { formatTopic } from '../../../core/sparkplug/topic.ts';
-import type { Receiver, ReceiverContext, SourceState } from '../receiver.ts';
+import type { Fullness, Receiver, ReceiverContext, SourceState } from '../receiver.ts';
 import { openConnection } from './connection.ts';
 import type { EdgeNode } from './edge-node.ts';
 import { createHost } from './host.ts';
+import { createTaking } from './taking.ts';
 
 /** Between two rebirth requests: 21 edge nodes of the reference plant are asked within half a second. */
 const spacingMs = 20;
-/** With a database that is slower than the plant the journal is full again and again, and each return costs all births. */
-const returnAfterMs = 1000;
+/** How often the intake is looked at, beside the moments at which it is said to be full. */
+const lookEveryMs = 200;
+const obstacles = {
+  journal: 'the journal is full',
+  disk: 'the disk of the journal does not answer',
+  memory: 'the memory before the journal is full',
+} as const satisfies Record<Fullness, string>;
 
 /**
  * Starts the Sparkplug host application: own connection to MQTT_URL, STATE, births, data, deaths (README.md of this
@@ -43,17 +49,30 @@ export function receiveSparkplug(context: ReceiverContext): Receiver {
     clock,
     log,
     onMessage: host.receive,
-    onConnected: host.connected,
+    onConnected() {
+      if (taking.obstacle === null) host.connected();
+    },
     onDisconnected: host.disconnected,
   });
 
-  // QoS 0 cannot be held back. What is in memory a crash would lose, while edge nodes that store and forward keep it.
-  let returning: NodeJS.Timeout | undefined;
-  const stopListening = intake.onFull((full) => {
-    clearTimeout(returning);
-    if (full) connection.setTaking(false);
-    else returning = setTimeout(() => connection.setTaking(true), returnAfterMs);
-  });
+  const taking = createTaking(intake, monotonic);
+  let isTaking = true;
+  function look(): void {
+    taking.look();
+    if (isTaking === (taking.obstacle === null)) return;
+    isTaking = !isTaking;
+    connection.setTaking(isTaking);
+    log.warn({ host_id: hostId, state: stateInWords() }, 'the STATE of the Sparkplug host application has changed');
+    if (!isTaking) host.hush();
+    else if (connection.isConnected) host.connected();
+  }
+  function stateInWords(): string {
+    return taking.obstacle === null ? 'online' : `offline: ${obstacles[taking.obstacle]}`;
+  }
+  // Before the first session begins, so that it begins with what is so now.
+  look();
+  const stopListening = intake.onFull(look);
+  const looking = setInterval(look, lookEveryMs);
 
   return {
     states(): SourceState[] {
@@ -62,6 +81,7 @@ export function receiveSparkplug(context: ReceiverContext): Receiver {
         name: `STATE/${hostId}`,
         connected: connection.isConnected,
         status: {
+          state: connection.isConnected ? stateInWords() : 'offline: there is no connection',
           edge_nodes: host.nodes.size,
           ignored_retained: host.ignoredRetained,
           last_error: connection.lastError,
@@ -71,7 +91,7 @@ export function receiveSparkplug(context: ReceiverContext): Receiver {
     },
     async close() {
       stopListening();
-      clearTimeout(returning);
+      clearInterval(looking);
       await connection.close();
       host.close();
     },
