@@ -28,14 +28,19 @@ describe.each(testEngines())('on %s, the memory is full while the disk is slow:'
       }
       stage.settings['PRELOAD_SYNC_DELAY_MS'] = '3000';
       await stage.start();
-      const said = await waitUntil('reading stops', () =>
-        stage.ingest
-          .output()
-          .split('\n')
-          .find((line) => /the journal can take nothing more.*}$/.test(line)),
+      // The silence of the disk stops the reading too, after a second, and may be first on a busy machine.
+      const said = await waitUntil(
+        'reading stops because the memory is full',
+        () =>
+          stage.ingest
+            .output()
+            .split('\n')
+            .find(
+              (line) => /the journal can take nothing more.*}$/.test(line) && line.includes('"memory_is_full":true'),
+            ),
+        { limitMs: 30_000 },
       );
-      // Not the silence of the disk, which stops the reading too, but only after a second.
-      expect(JSON.parse(said)).toMatchObject({ journal_is_full: false, disk_is_silent: false, memory_is_full: true });
+      expect(JSON.parse(said)).toMatchObject({ journal_is_full: false });
       stage.ingest.process.send({ syncDelayMs: 0 });
       await stage.expectNothingLostAndNothingTwice('memory full on a slow disk, mosquitto delivers again', 1);
       const books = await readBooks(stage.database);
