@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { pause } from '../../core/clock.ts';
@@ -15,9 +16,10 @@ async function openSparkplugStage(
   engine: Parameters<typeof openFaultStage>[0],
   settings: Record<string, string> = {},
   startBroker: () => Promise<StageBroker> = startBrokerProcess,
+  preload?: string,
 ): Promise<{ stage: FaultStage; node: StoringEdgeNode }> {
   const broker = await startBroker();
-  const stage = await openFaultStage(engine, { broker, settings });
+  const stage = await openFaultStage(engine, { broker, settings, ...(preload !== undefined && { preload }) });
   await stage.database.execute(
     "update signal_source set protocol = 'sparkplug', address = replace(address, 'millrace/berlin/', 'millrace-berlin/')",
   );
@@ -82,6 +84,18 @@ describe.each(testEngines())('on %s, from a storing edge node:', (engine) => {
     await expectWhole(opened, 'database connections cut, then refused for 3 s', 6);
     expect(node.hostDeaths).toBe(0);
     expect(stage.ingest.process.exitCode).toBeNull();
+  });
+
+  test('the disk is slow for ten seconds, but answers: no session ends', async () => {
+    const preload = join(import.meta.dirname, 'testing/preload.ts');
+    const opened = await openSparkplugStage(engine, {}, startBrokerProcess, preload);
+    const { stage, node } = opened;
+    stage.ingest.process.send({ syncDelayMs: 2500 });
+    await pause(10_000);
+    stage.ingest.process.send({ syncDelayMs: 0 });
+    expect(stage.ingest.output()).toContain('"disk_is_silent":true');
+    await expectWhole(opened, 'each fdatasync takes 2.5 s for 10 s', 1);
+    expect(node.hostDeaths).toBe(0);
   });
 
   test.each([false, true])(
