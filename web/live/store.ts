@@ -155,6 +155,8 @@ export function hear(message: LiveMessage): void {
   }
   if (message.name === 'connection') {
     connection.value = message.data;
+    // Also when it is lost before its first word: the charts have asked the server by then.
+    if (message.data.state === 'lost') hasBegun = true;
     if (message.data.state === 'refused') signedIn.value = false;
     return;
   }
