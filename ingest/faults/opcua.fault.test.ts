@@ -76,13 +76,7 @@ describe.each(testEngines())('on %s, from an OPC UA server with history:', (engi
   test('the database is cut off again and again, then refuses for three seconds', async () => {
     const opened = await openOpcuaStage(engine);
     const { stage } = opened;
-    for (let cuts = 0; cuts < 5; cuts++) {
-      await pause(150);
-      stage.databaseProxy.cut();
-    }
-    await stage.databaseProxy.refuse();
-    await pause(3000);
-    await stage.databaseProxy.heal();
+    await stage.interruptDatabase();
     await expectWhole(opened, 'database connections cut, then refused for 3 s', 6);
     expect(stage.ingest.process.exitCode).toBeNull();
   });

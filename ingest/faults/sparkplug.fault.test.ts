@@ -67,13 +67,7 @@ describe.each(testEngines())('on %s, from a storing edge node:', (engine) => {
   test('the database is cut off again and again, then refuses for three seconds', async () => {
     const opened = await openSparkplugStage(engine);
     const { stage, node } = opened;
-    for (let cuts = 0; cuts < 5; cuts++) {
-      await pause(150);
-      stage.databaseProxy.cut();
-    }
-    await stage.databaseProxy.refuse();
-    await pause(3000);
-    await stage.databaseProxy.heal();
+    await stage.interruptDatabase();
     await expectWhole(opened, 'database connections cut, then refused for 3 s', 6);
     expect(node.hostDeaths).toBe(0);
     expect(stage.ingest.process.exitCode).toBeNull();

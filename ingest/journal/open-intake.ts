@@ -1,8 +1,9 @@
 import { monotonic, pause, type Clock } from '../../core/clock.ts';
 import type { Log } from '../../core/log.ts';
 import type { Protocol } from '../../core/reading.ts';
-import type { Fullness, Intake, Source, SourceIntake } from '../receive/receiver.ts';
+import type { Intake, Source, SourceIntake } from '../receive/receiver.ts';
 import { createDropper } from './drop-readings.ts';
+import { createIntakeFullness } from './intake-fullness.ts';
 import type { Journal } from './journal.ts';
 import { encodeBackfill, encodeIntake, encodeReplay, journaled, type JournaledIntake } from './record.ts';
 import { clear, clearReadings, createSource } from './source-intake.ts';
@@ -66,13 +67,12 @@ export async function openIntake(options: IntakeOptions): Promise<JournalIntake>
   let dropToldAt = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let flushing: Promise<void> | undefined;
-  let journalIsFull = false;
-  // The disk has not answered for a second; the memory was full when a message came.
-  let isStalled = false;
-  let isOverfull = false;
-  let isBlocked = false;
   let closed = false;
-  const listeners = new Set<(full: boolean) => void>();
+  const full = createIntakeFullness({
+    stopsWhenFull: whenFull === 'stop',
+    log,
+    facts: () => ({ unjournaled_readings: waitingReadings, ...journal.state }),
+  });
 
   function open(source: Source): SourceIntake {
     if (closed || memoryIsFull()) {
@@ -111,9 +111,9 @@ export async function openIntake(options: IntakeOptions): Promise<JournalIntake>
       // A peer that waits for the acknowledgement sends it again, but not on this connection, where each message refused
       // takes a place of those that may be in flight. Anything else is lost here, and counted.
       if (onDurable === undefined && !closed) countDropped(refused);
-      else if (onDurable !== undefined) isOverfull = true;
+      else if (onDurable !== undefined) full.memory = true;
       refused = undefined;
-      noteBlocked();
+      full.tell();
       return false;
     }
     settle();
@@ -171,32 +171,30 @@ export async function openIntake(options: IntakeOptions): Promise<JournalIntake>
   }
 
   async function flush(): Promise<void> {
-    await makeRoom();
-    if (journalIsFull && whenFull === 'stop') return;
+    if (!(await makeRoom())) return;
     while (commands.length > 0 || handedOver > 0) {
       if (handedOver > 0) {
         const durable = { durables, tokens };
         const readings = waitingReadings;
         const record = cut();
         const watch = setTimeout(() => {
-          isStalled = true;
-          noteBlocked();
+          full.disk = true;
+          full.tell();
         }, 1000);
         try {
           await journal.append(record, readings);
         } finally {
           clearTimeout(watch);
         }
-        isStalled = false;
-        isOverfull &&= memoryIsFull();
+        full.disk = false;
+        full.memory &&= memoryIsFull();
         for (const [index, onDurable] of durable.durables.entries()) onDurable(durable.tokens[index] ?? 0);
       }
       for (let command = commands.shift(); command !== undefined; command = commands.shift())
         await journal.append(command, 0);
       onRecord();
       if (handedOver > 0 && monotonic() - oldestAt < longestWaitMs) break;
-      await makeRoom();
-      if (journalIsFull && whenFull === 'stop') return;
+      if (!(await makeRoom())) return;
     }
     await makeRoom();
   }
@@ -206,7 +204,7 @@ export async function openIntake(options: IntakeOptions): Promise<JournalIntake>
     const sources: JournaledIntake[] = [];
     for (const intake of bySource.values()) {
       if (intake.received === 0 && intake.lost_upstream === 0) continue;
-      if (journalIsFull && whenFull === 'drop-newest') dropReadings(intake);
+      if (full.journal && whenFull === 'drop-newest') dropReadings(intake);
       sources.push(journaled(intake));
     }
     const record = encodeIntake(clock(), sources);
@@ -225,7 +223,8 @@ export async function openIntake(options: IntakeOptions): Promise<JournalIntake>
     clearReadings(intake);
   }
 
-  async function makeRoom(): Promise<void> {
+  /** Answers whether the journal may be written. */
+  async function makeRoom(): Promise<boolean> {
     let isFull = await journal.isFull();
     while (isFull && whenFull === 'drop-oldest') {
       const readings = await journal.dropOldest(createDropper);
@@ -233,43 +232,18 @@ export async function openIntake(options: IntakeOptions): Promise<JournalIntake>
       noteDropped(readings);
       isFull = await journal.isFull();
     }
-    journalIsFull = isFull;
-    noteBlocked();
-  }
-
-  function fullness(): Fullness | null {
-    if (journalIsFull && whenFull === 'stop') return 'journal';
-    if (isStalled) return 'disk';
-    return isOverfull ? 'memory' : null;
-  }
-
-  /** Tells the receivers when reading must stop, and when it may go on. */
-  function noteBlocked(): void {
-    const blocked = fullness() !== null;
-    if (blocked === isBlocked) return;
-    isBlocked = blocked;
-    if (blocked)
-      log.error(
-        {
-          journal_is_full: journalIsFull,
-          disk_is_silent: isStalled,
-          memory_is_full: isOverfull,
-          unjournaled_readings: waitingReadings,
-          ...journal.state,
-        },
-        'the journal can take nothing more; acknowledging and reading stop',
-      );
-    else log.info('the journal takes readings again');
-    for (const listener of listeners) listener(blocked);
+    full.journal = isFull;
+    full.tell();
+    return full.reason !== 'journal';
   }
 
   // Dropping may wait until something comes: the store may be faster.
-  journalIsFull = whenFull === 'stop' && (await journal.isFull());
-  noteBlocked();
+  full.journal = whenFull === 'stop' && (await journal.isFull());
+  full.tell();
   // While the journal is full nothing is handed over any more, so that somebody must look whether there is room again; and
   // room that others take away on the disk shows before the next message does.
   const lookout = setInterval(() => {
-    if (whenFull === 'stop' || isBlocked || journalIsFull || handedOver > 0 || commands.length > 0) startFlush();
+    if (whenFull === 'stop' || full.isTold || full.journal || handedOver > 0 || commands.length > 0) startFlush();
   }, 200);
   lookout.unref();
 
@@ -277,18 +251,15 @@ export async function openIntake(options: IntakeOptions): Promise<JournalIntake>
     open,
     handOver,
     get isFull() {
-      return isBlocked;
+      return full.isTold;
     },
     get fullness() {
-      return fullness();
+      return full.reason;
     },
     get isRoomy() {
-      return !isBlocked && (whenFull !== 'stop' || journal.isRoomy);
+      return !full.isTold && (whenFull !== 'stop' || journal.isRoomy);
     },
-    onFull(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
+    onFull: full.onChange,
     backfill(protocol, address) {
       commands.push(encodeBackfill(protocol, address));
       startFlush();

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { monotonic, pause } from '../../core/clock.ts';
 import { retryDelay } from '../../core/retry.ts';
+import { createDamageReport } from './damage-report.ts';
 import { replaceSegment, type Dropper } from './drop-readings.ts';
-import { readingsBetween, sealFrame, segmentHeader, type Frame } from './frame.ts';
+import { readingsBetween, sealFrame, segmentHeader } from './frame.ts';
 import type { Journal, JournalOptions } from './journal.ts';
 import type { JournalFile } from './journal-files.ts';
 import { lockFolder } from './lock-folder.ts';
@@ -25,33 +26,11 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   let committedTotal = options.committedTotal;
   let total = options.committedTotal;
   let unread = 0;
-  let damaged = 0;
   let failure: string | null = null;
   let freeBytes = Number.POSITIVE_INFINITY;
   let freeAskedAt = Number.NEGATIVE_INFINITY;
 
-  // What was reported already: after a rewind the reader comes to the same place again.
-  const reported = new Set<string>();
-
-  /** Answers whether the damage is new. */
-  function report(place: string, facts: object, message: string): boolean {
-    if (reported.has(place)) return false;
-    reported.add(place);
-    damaged++;
-    log.error(facts, message);
-    return true;
-  }
-
-  function onDamage(path: string, { from, to }: Damage): boolean {
-    const message = 'damaged bytes in the journal were skipped; the readings in them are lost';
-    return report(`${path}:${from}`, { path, from, to }, message);
-  }
-
-  function onUndecodable(path: string | undefined, { sequence, readings }: Frame, error: unknown): void {
-    const message = 'a record of the journal cannot be decoded and was skipped; the readings in it are lost';
-    report(`record ${sequence}`, { path, sequence, readings, error }, message);
-  }
-
+  const damage = createDamageReport(log);
   const found = findSegments(
     options,
     (frame) => {
@@ -59,7 +38,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       lastSequence = Math.max(lastSequence, frame.sequence);
       if (frame.total !== 0) total = frame.total;
     },
-    onDamage,
+    damage.damaged,
   );
   found.catch(unlock);
   const segments = await found;
@@ -138,7 +117,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
   /** What was come upon in a segment is reported, and the readings that were lost there are no longer waited for. */
   function lose(path: string, readings: number): void {
     let isNew = false;
-    for (const damage of cameUpon) isNew = onDamage(path, damage) || isNew;
+    for (const region of cameUpon) isNew = damage.damaged(path, region) || isNew;
     if (isNew) unread = Math.max(0, unread - readings);
     cameUpon = [];
   }
@@ -149,7 +128,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
       const reader = await openSegmentReader(
         await files.open(path, 'keep'),
         path,
-        (damage) => void onDamage(path, damage),
+        (region) => void damage.damaged(path, region),
       );
       const range = { end: segment.durable, stored: lastRead };
       segment.durable = await replaceSegment(files, path, reader, range, options.gatewayId, dropper);
@@ -217,7 +196,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
           opening = segment;
           const file = await files.open(segment.path, 'keep');
           cameUpon = [];
-          const note = (damage: Damage): void => void cameUpon.push(damage);
+          const note = (region: Damage): void => void cameUpon.push(region);
           reading = { segment, reader: await openSegmentReader(file, segment.path, note) };
         }
         const { segment, reader } = reading;
@@ -241,7 +220,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
         return frame;
       }
     },
-    skipped: (frame, error) => onUndecodable(reading?.segment.path, frame, error),
+    skipped: (frame, error) => damage.undecodable(reading?.segment.path, frame, error),
     async rewind() {
       await endReading();
       lastRead = committed;
@@ -287,7 +266,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
             !candidate.cannotDrop,
         );
         if (segment === undefined) return undefined;
-        const dropper = createDropper((frame, error) => onUndecodable(segment.path, frame, error));
+        const dropper = createDropper((frame, error) => damage.undecodable(segment.path, frame, error));
         replacing = { segment, done: dropReadings(segment, dropper) };
         await replacing.done;
         replacing = undefined;
@@ -306,7 +285,7 @@ export async function openJournal(options: JournalOptions): Promise<Journal> {
         segments: segments.length,
         last_sequence: lastSequence,
         committed_sequence: committed,
-        damaged,
+        damaged: damage.count,
         failure,
         free_bytes: freeBytes,
       };

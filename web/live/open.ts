@@ -10,3 +10,18 @@ export function isOpenAlarm(alarm: Alarm): boolean {
 export function isOpenOrder(order: Pick<WorkOrder, 'state'>): boolean {
   return !['closed', 'rejected', 'cancelled', 'merged'].includes(order.state);
 }
+
+/** The rows of `old` with `rows` in place of those of the same key, without what is not to be kept. */
+export function replaced<Row>(
+  old: ReadonlyMap<number, Row>,
+  rows: Row[],
+  key: (row: Row) => number,
+  keep: (row: Row) => boolean,
+): Map<number, Row> {
+  const next = new Map(old);
+  for (const row of rows) {
+    if (keep(row)) next.set(key(row), row);
+    else next.delete(key(row));
+  }
+  return next;
+}

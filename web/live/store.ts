@@ -6,7 +6,7 @@ import type { StreamEvents, ValuesEvent } from '../../api/schemas/stream.ts';
 import type { WorkOrder, WorkOrderCounts } from '../../api/schemas/work-order.ts';
 import type { Me } from '../../api/schemas/session.ts';
 import { get, getAll, signedIn } from '../fetch.ts';
-import { isOpenAlarm, isOpenOrder } from './open.ts';
+import { isOpenAlarm, isOpenOrder, replaced } from './open.ts';
 import { createServerTime } from './server-time.ts';
 import type { Connection, LiveMessage } from './stream.ts';
 import { joinTabs, type Tabs } from './tabs.ts';
@@ -54,6 +54,7 @@ export const unknownSince = computed(() => {
 export const wallNow = signal(serverTime.now());
 /** Counts the times when what was missed came in one piece: after a lost connection, a pause, a hidden page. */
 export const resumed = signal(0);
+/** The stream has spoken, or was lost before it could: the charts have asked the server by then, and must ask again. */
 let hasBegun = false;
 /** Whether what the page shows is being kept up to date. */
 export const isMoving = computed(() => connection.value.state === 'live' && pausedSince.value === null);
@@ -155,7 +156,6 @@ export function hear(message: LiveMessage): void {
   }
   if (message.name === 'connection') {
     connection.value = message.data;
-    // Also when it is lost before its first word: the charts have asked the server by then.
     if (message.data.state === 'lost') hasBegun = true;
     if (message.data.state === 'refused') signedIn.value = false;
     return;
@@ -279,20 +279,6 @@ function applyOrders(event: StreamEvents['work_orders']): void {
   if (openOrders.value !== null && event.items.length > 0)
     openOrders.value = replaced<WorkOrder>(openOrders.value, event.items, (o) => o.work_order_id, isOpenOrder);
   for (const order of event.items) for (const listener of orderListeners) listener(order);
-}
-
-function replaced<Row>(
-  old: ReadonlyMap<number, Row>,
-  rows: Row[],
-  key: (row: Row) => number,
-  keep: (row: Row) => boolean,
-): Map<number, Row> {
-  const next = new Map(old);
-  for (const row of rows) {
-    if (keep(row)) next.set(key(row), row);
-    else next.delete(key(row));
-  }
-  return next;
 }
 
 function entry<Value>(map: Map<number, Signal<Value | null>>, id: number): Signal<Value | null> {

@@ -46,6 +46,8 @@ export interface FaultStage {
   /** Whether the database takes new connections of anybody; with false those of ingest are cut. */
   connectionsMayOpen(allowed: boolean): Promise<void>;
   cutConnections(): Promise<void>;
+  /** Five times the line to the database is cut, then it takes no connection for three seconds, and is whole again. */
+  interruptDatabase(): Promise<void>;
   /**
    * Waits until everything is stored, and asserts that what the database holds is exactly what the sender (else: the
    * stage's publisher) was told is acknowledged (by checksum over signal, time and value), that the feed holds the same once, that the books balance,
@@ -199,6 +201,15 @@ export async function openFaultStage(
         );
         return open.length === 0;
       });
+    },
+    async interruptDatabase() {
+      for (let cuts = 0; cuts < 5; cuts++) {
+        await pause(150);
+        databaseProxy.cut();
+      }
+      await databaseProxy.refuse();
+      await pause(3000);
+      await databaseProxy.heal();
     },
     async expectNothingLostAndNothingTwice(fault, runs, limitMs = 60_000, sender = publisher) {
       const acknowledged = checksumOf(sender.acknowledged);
