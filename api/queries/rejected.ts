@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { Connection } from '../../core/database.ts';
 import { decodeCursor, toPage } from '../cursor.ts';
 import type { RejectedReading } from '../schemas/ledger.ts';
-import { conditions, toFinite, toRfc3339, toRfc3339OrNull } from './row.ts';
+import { conditions, type Conditions, toFinite, toRfc3339, toRfc3339OrNull } from './row.ts';
 
 /** Why a rejected reading cannot be tried once more, in one word of `obstacles`; null when it can. */
 const obstacle = `
@@ -30,26 +30,34 @@ const obstacles: Record<string, string> = {
 };
 
 /**
- * Asks ingest to try rejected readings once more, in the caller's transaction. Answers how many were asked for; with `id`
- * undefined when there is none, and a sentence when it cannot be replayed.
+ * Asks ingest to try a rejected reading once more, in the caller's transaction. Answers undefined when there is none, a
+ * sentence when it cannot be replayed, and null when it was asked for.
  */
-export async function requestReplay(
-  connection: Connection,
-  wanted: { id: number } | { reason?: string | undefined; source?: number | undefined },
-): Promise<number | string | undefined> {
+export async function requestReplay(connection: Connection, id: number): Promise<string | null | undefined> {
+  const [found] = await connection.query<{ obstacle: string | null }>(
+    `select ${obstacle} as obstacle from rejected_reading r join source s using (source_id) where rejected_reading_id = $1`,
+    [id],
+  );
+  if (found === undefined) return undefined;
+  if (found.obstacle !== null) return obstacles[found.obstacle] ?? found.obstacle;
   const where = conditions();
-  if ('id' in wanted) {
-    const [found] = await connection.query<{ obstacle: string | null }>(
-      `select ${obstacle} as obstacle from rejected_reading r join source s using (source_id) where rejected_reading_id = $1`,
-      [wanted.id],
-    );
-    if (found === undefined) return undefined;
-    if (found.obstacle !== null) return obstacles[found.obstacle];
-    where.add('r.rejected_reading_id = ?', wanted.id);
-  } else {
-    where.add('r.reason = ?', wanted.reason);
-    where.add('r.source_id = ?', wanted.source);
-  }
+  where.add('r.rejected_reading_id = ?', id);
+  await markForReplay(connection, where);
+  return null;
+}
+
+/** The same for all that can be replayed of a reason, a source, or both. Answers how many were asked for. */
+export async function requestReplays(
+  connection: Connection,
+  wanted: { reason?: string | undefined; source?: number | undefined },
+): Promise<number> {
+  const where = conditions();
+  where.add('r.reason = ?', wanted.reason);
+  where.add('r.source_id = ?', wanted.source);
+  return markForReplay(connection, where);
+}
+
+async function markForReplay(connection: Connection, where: Conditions): Promise<number> {
   where.add(`(${obstacle}) is null`, true);
   const requested = await connection.execute(
     `update rejected_reading u set replay_requested_at = now()

@@ -7,7 +7,7 @@ import { ignoreDiscovered, listDiscovered } from '../queries/discovered.ts';
 import { listGaps } from '../queries/gaps.ts';
 import { listLedger, readBalance, readLedgerTotals } from '../queries/ledger.ts';
 import { mapDiscovered } from '../queries/map-discovered.ts';
-import { listRejected, requestReplay } from '../queries/rejected.ts';
+import { listRejected, requestReplay, requestReplays } from '../queries/rejected.ts';
 import { listGateways, listSources } from '../queries/sources.ts';
 import { discoveredPage, discoveredQuery, mapAnswer, mapBody } from '../schemas/discovered.ts';
 import {
@@ -113,11 +113,11 @@ export function addLedger(app: App, api: Api): void {
     async (request, reply) => {
       needRole(request, ['engineer']);
       const { id } = request.params;
-      const requested = await change(api, request, (connection) => requestReplay(connection, { id }));
-      if (requested === undefined) throw notFound('rejected reading', id);
-      if (typeof requested === 'string')
-        throw new ProblemError('conflict', `Rejected reading ${id} cannot be replayed. ${requested}`);
-      return reply.code(202).send({ requested });
+      const hindrance = await change(api, request, (connection) => requestReplay(connection, id));
+      if (hindrance === undefined) throw notFound('rejected reading', id);
+      if (hindrance !== null)
+        throw new ProblemError('conflict', `Rejected reading ${id} cannot be replayed. ${hindrance}`);
+      return reply.code(202).send({ requested: 1 });
     },
   );
   app.post(
@@ -132,8 +132,8 @@ export function addLedger(app: App, api: Api): void {
     },
     async (request, reply) => {
       needRole(request, ['engineer']);
-      const requested = await change(api, request, (connection) => requestReplay(connection, request.body));
-      return reply.code(202).send({ requested: Number(requested ?? 0) });
+      const requested = await change(api, request, (connection) => requestReplays(connection, request.body));
+      return reply.code(202).send({ requested });
     },
   );
   app.get(

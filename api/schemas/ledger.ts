@@ -101,7 +101,10 @@ export const rejectedReading = z.object({
   signal_id: id.nullable(),
   time: timestamp.nullable(),
   value: z.number().nullable(),
-  /** The bytes as received, or of several readings this one's part, or its value as JSON: text where they are UTF-8, else hexadecimal; cut at 1,000 characters in lists. */
+  /**
+   * The bytes as received, or of several readings this one's part, or its value as JSON: text where they are UTF-8, else
+   * hexadecimal; cut at 1,000 characters in lists.
+   */
   payload: z.string().nullable(),
   payload_encoding: z.enum(['utf8', 'hex']).nullable(),
   payload_bytes: z.int().nullable(),

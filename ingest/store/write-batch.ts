@@ -141,7 +141,9 @@ async function nameSignals(connection: Connection, organizationId: number, batch
   const textOf = new Map(texts.map(({ text_value_id, text }) => [text_value_id, text]));
   for (const { reading } of orders) {
     const text = textOf.get(reading.value);
-    if (text !== undefined) Object.assign(reading, { value: Number.NaN, payload: keepValue(text) });
+    if (text === undefined) continue;
+    reading.value = Number.NaN;
+    reading.payload = keepValue(text);
   }
 }
 

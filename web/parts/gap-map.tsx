@@ -39,7 +39,7 @@ export function GapMap({ zone }: { zone: string }) {
       {kind.value !== 'measurement' && (
         <p class="muted small">What is sent only when it changes is silent by right; judge it by its neighbours.</p>
       )}
-      {list.value !== null && <Map rows={list.value.items} cut={list.value.next !== null} zone={zone} />}
+      {list.value !== null && <Signals rows={list.value.items} cut={list.value.next !== null} zone={zone} />}
       {list.value === null &&
         (list.error === null ? (
           <Waiting lines={3} />
@@ -50,13 +50,13 @@ export function GapMap({ zone }: { zone: string }) {
   );
 }
 
-function Map({ rows, cut, zone }: { rows: GapRow[]; cut: boolean; zone: string }) {
+function Signals({ rows, cut, zone }: { rows: GapRow[]; cut: boolean; zone: string }) {
   const signals = signalGaps(rows);
   if (signals.length === 0) return <p class="muted">Each gave what its expected interval promises.</p>;
   // Gaps begin and end at full hours, and the hour that runs is not judged.
   const to = Math.floor(now.peek() / hourMs) * hourMs;
   const from = to - hours * hourMs;
-  const titles = new globalThis.Map(plant.value?.machines.map((one) => [one.machine_id, one.machine_title]));
+  const titles = new Map(plant.value?.machines.map((one) => [one.machine_id, one.machine_title]));
   const share = (ms: number): number => (100 * Math.min(Math.max(ms - from, 0), to - from)) / (to - from);
   return (
     <>

@@ -50,8 +50,8 @@ export interface FaultStage {
   interruptDatabase(): Promise<void>;
   /**
    * Waits until everything is stored, and asserts that what the database holds is exactly what the sender (else: the
-   * stage's publisher) was told is acknowledged (by checksum over signal, time and value), that the feed holds the same once, that the books balance,
-   * and that no watched process (ingest always) ever had more than `mostMegabytes`.
+   * stage's publisher) was told is acknowledged (by checksum over signal, time and value), that the feed holds the same
+   * once, that the books balance, and that no watched process (ingest always) ever had more than `mostMegabytes`.
    */
   expectNothingLostAndNothingTwice(fault: string, runs: number, limitMs?: number, sender?: Sender): Promise<void>;
 }

@@ -153,8 +153,9 @@ const mostUnbornOfNode = 10_000;
 const scalarDatatypes = Array.from({ length: Datatype.UUID }, (_, index) => index + 1);
 
 /**
- * Our quality of a metric: a null that does not say that it is stale is bad, else by the property "Quality". The specification knows 0, 192 and 500; other numbers come from OPC servers
- * behind the edge node, whose two upper bits of eight say bad, uncertain or good.
+ * Our quality of a metric: a null that does not say that it is stale is bad, else by the property "Quality". The
+ * specification knows 0, 192 and 500; other numbers come from OPC servers behind the edge node, whose two upper bits of
+ * eight say bad, uncertain or good.
  */
 function qualityOf(columns: PayloadColumns, row: number): Quality {
   const property = columns.quality[row] as number;
